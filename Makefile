@@ -1,0 +1,135 @@
+# What a developer types. `make help` lists it. Everything goes into .venv, bridge/web and a per-user
+# cache; a second run of any target does only what is new.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Any Python from 3.11 on; PYTHON=... chooses another.
+PYTHON ?= $(firstword $(foreach name,python3.11 python3 python3.12 python3.13,$(shell \
+	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v $(name))))
+PAGE := bridge/web/page
+PAGE_SOURCES := $(shell find $(PAGE) -type f -not -path '*/node_modules/*' 2>/dev/null)
+PAGE_MODULES := $(PAGE)/node_modules/.package-lock.json
+PAGE_BUILT := bridge/web/static/index.html
+OUTPUT := .artefacts
+UV_VERSION := 0.13.9
+
+# $(call step,title) announces a step; what follows `|| $(call advise,text)` is said when it fails.
+step = @printf '\n==> %s\n' "$(1)"
+advise = { status=$$?; printf '\n!!! %s\n' "$(1)" >&2; exit $$status; }
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+# --- setting up
+
+.PHONY: setup
+setup: $(VENV)/.installed ## Install everything: Python packages, the join page, Synapse, LiveKit
+	@$(MAKE) -j3 page peers $(ALSO)
+
+# Only these need a database server and a browser; they are installed beside the rest.
+test chaos bench: ALSO := peers-for-tests
+
+$(VENV)/.installed: requirements/dev.txt pyproject.toml
+	$(call step,Python packages into $(VENV) (first time: about 1 minute))
+	@test -n "$(PYTHON)" || $(call advise,Python 3.11 or newer is needed: apt-get install python3 python3-venv)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
+		|| $(call advise,Python cannot make environments: apt-get install python3-venv)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt \
+		|| $(call advise,pip could not install requirements/dev.txt; check the network and try again)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . \
+		|| $(call advise,The project itself could not be installed; see the message above)
+	@touch $@
+	@echo "Python packages are ready: $$($(BIN)/python --version)"
+
+.PHONY: page
+page: $(PAGE_BUILT) ## Build the join page
+
+$(PAGE_MODULES): $(PAGE)/package-lock.json
+	$(call step,Packages of the join page (first time: about half a minute))
+	@command -v npm >/dev/null || $(call advise,Node 20.19 or newer with npm is needed: apt-get install nodejs npm)
+	@npm --prefix $(PAGE) ci --no-audit --no-fund --loglevel=error \
+		|| $(call advise,npm could not install the page's packages; check the network and try again)
+	@touch $@
+
+$(PAGE_BUILT): $(PAGE_MODULES) $(PAGE_SOURCES)
+	$(call step,Join page into bridge/web/static)
+	@npm --prefix $(PAGE) run --silent build || $(call advise,The join page did not build; see the message above)
+	@touch $@
+
+.PHONY: peers
+peers: $(VENV)/.installed
+	$(call step,Synapse and LiveKit (first time: about 2 minutes))
+	@$(BIN)/python -m bridge.demo.peers synapse livekit
+
+.PHONY: peers-for-tests
+peers-for-tests: $(VENV)/.installed
+	$(call step,PostgreSQL and Chromium)
+	@$(BIN)/python -m bridge.demo.peers postgres chromium
+
+# --- running
+
+.PHONY: demo
+demo: setup ## Start everything on this machine and open a call
+	@$(BIN)/passerelle demo
+
+.PHONY: lint
+lint: $(VENV)/.installed $(PAGE_MODULES) ## Check style, types and import contracts
+	$(call step,Style)
+	@$(BIN)/ruff check . || $(call advise,Most of it can be repaired by: $(BIN)/ruff check --fix .)
+	@$(BIN)/ruff format --check . || $(call advise,To repair: $(BIN)/ruff format .)
+	$(call step,Types)
+	@$(BIN)/mypy
+	@npm --prefix $(PAGE) run --silent check
+	$(call step,Import contracts)
+	@$(BIN)/lint-imports
+
+.PHONY: test
+test: setup lint ## Check everything once: lint, unit, integration, browser, short faults
+	$(call step,Tests)
+	@$(BIN)/pytest
+
+.PHONY: chaos
+chaos: setup ## Run the fault tests at full length
+	$(call step,Faults, at full length)
+	@PASSERELLE_CHAOS=full $(BIN)/pytest tests/chaos
+
+.PHONY: bench
+bench: setup ## Measure against the peers and print the ratios
+	$(call step,Measurements)
+	@$(BIN)/python -m tests.benchmarks
+
+.PHONY: docs
+docs: $(VENV)/.installed ## Write the sample settings and the command line's help into .artefacts/docs
+	@mkdir -p $(OUTPUT)/docs
+	@$(BIN)/passerelle config sample > $(OUTPUT)/docs/passerelle.yaml
+	@$(BIN)/passerelle config sample --profile tchap > $(OUTPUT)/docs/passerelle.tchap.yaml
+	@$(BIN)/passerelle --help > $(OUTPUT)/docs/passerelle.txt
+	@echo "Written: $(OUTPUT)/docs"
+
+# --- keeping
+
+.PHONY: lock
+lock: $(OUTPUT)/uv/bin/uv ## Write requirements/*.txt anew from requirements/*.in
+	@for name in runtime dev build peers; do \
+		wheels=(); [ $$name != peers ] || wheels=(--only-binary :all:); \
+		(cd requirements && ../$< pip compile --quiet --upgrade --generate-hashes --python-version 3.11 \
+			--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
+			"$${wheels[@]}" $$name.in -o $$name.txt); \
+		echo "Written: requirements/$$name.txt"; \
+	done
+
+$(OUTPUT)/uv/bin/uv:
+	@$(PYTHON) -m venv $(OUTPUT)/uv
+	@$(OUTPUT)/uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.PHONY: clean
+clean: ## Remove what was installed and built here; the cache of servers stays
+	@rm -rf $(VENV) $(PAGE)/node_modules bridge/web/static $(OUTPUT) build dist *.egg-info
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@echo "The servers stay in $${XDG_CACHE_HOME:-~/.cache}/passerelle; delete that folder to install them again."

@@ -1,0 +1,170 @@
+"""One database, SQLite or PostgreSQL, behaving alike.
+
+SQLite serves exactly one process: writes wait for each other on a single connection, and a lock on a
+file beside the database refuses a second process. PostgreSQL serves any number of replicas.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event, exc, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+
+class DatabaseInUse(Exception):
+    """Another process has this SQLite file open: one SQLite file serves one process.
+
+    Use PostgreSQL (``database.url: postgresql+asyncpg://…``) to run several replicas.
+    """
+
+
+OUTAGES: tuple[type[BaseException], ...] = (
+    exc.OperationalError,
+    exc.InterfaceError,
+    exc.TimeoutError,
+    ConnectionError,
+    TimeoutError,
+    OSError,
+)
+# SQLSTATE classes that mean "the server is away or going away", wrapped by SQLAlchemy as DBAPIError:
+# 08 connection, 53 resources, 57P operator intervention (shutdown, crash, starting up).
+_OUTAGE_STATES = ("08", "53", "57P")
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether an error says that the database is away, as opposed to a defect of ours."""
+    if isinstance(error, OUTAGES):
+        return True
+    if isinstance(error, exc.DBAPIError):
+        state = str(getattr(error.orig, "sqlstate", "") or "")
+        return error.connection_invalidated or state.startswith(_OUTAGE_STATES)
+    return False
+
+
+@dataclass(slots=True)
+class Database:
+    """An engine and what is particular to its dialect."""
+
+    engine: AsyncEngine
+    is_postgres: bool
+    _lock: int | None = None
+
+    @classmethod
+    def open(cls, url: str, *, pool_size: int = 10, exclusive: bool = True) -> Database:
+        """Open a database by its SQLAlchemy URL.
+
+        Args:
+            url: ``sqlite+aiosqlite:///…`` or ``postgresql+asyncpg://…``.
+            pool_size: Most connections to PostgreSQL.
+            exclusive: Serve from this file; an administrator's command only looks in beside the server.
+
+        Raises:
+            DatabaseInUse: another process has the same SQLite file.
+        """
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "postgresql":
+            engine = create_async_engine(
+                url,
+                pool_size=pool_size,
+                max_overflow=0,
+                pool_timeout=15,
+                pool_recycle=1800,
+                # Parameters hold what people wrote; errors are logged.
+                hide_parameters=True,
+                connect_args={"timeout": 5, "command_timeout": 30},
+            )
+            return cls(engine, is_postgres=True)
+        lock = _lock_beside(parsed.database) if exclusive and parsed.database else None
+        # One connection: SQLite has one writer anyway, and waiting for it in the pool is orderly where
+        # SQLITE_BUSY is not.
+        engine = create_async_engine(
+            url,
+            poolclass=AsyncAdaptedQueuePool,
+            pool_size=1,
+            max_overflow=0,
+            pool_timeout=60,
+            hide_parameters=True,
+        )
+        _prepare_sqlite(engine)
+        return cls(engine, is_postgres=False, _lock=lock)
+
+    async def close(self) -> None:
+        """Close every connection and let another process have the file."""
+        await self.engine.dispose()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    @contextlib.asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction: committed at the end, rolled back on an exception."""
+        async with self.engine.begin() as connection:
+            yield connection
+
+    @contextlib.asynccontextmanager
+    async def connect(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for reading; nothing is committed."""
+        async with self.engine.connect() as connection:
+            yield connection
+
+    async def tidy(self) -> None:
+        """Make erased content unreadable: SQLite keeps old pages in its log until it is folded in."""
+        if self.is_postgres:
+            return
+        raw = await self.engine.raw_connection()
+        try:
+            await raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+        finally:
+            raw.close()
+
+    async def ping(self, timeout: float = 3.0) -> None:
+        """Ask the database for one row.
+
+        Raises:
+            Exception: whatever the driver says; `is_outage` tells what it means.
+        """
+        async with asyncio.timeout(timeout):
+            async with self.engine.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+
+
+def _lock_beside(path: str | None) -> int:
+    lock_path = Path(f"{path}.lock")
+    lock_path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise DatabaseInUse(f"{path} is in use by another process") from None
+    return handle
+
+
+def _prepare_sqlite(engine: AsyncEngine) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        # The driver's own BEGIN handling is switched off so that ours below is the only one.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        # NORMAL would lose acknowledged rows at power loss.
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA busy_timeout=10000")
+        # Erased content must not stay readable in free pages (`DESIGN` §2.4).
+        cursor.execute("PRAGMA secure_delete=ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def on_begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,38 @@
+"""What the homeserver's client-server API answers when it does not do what we asked."""
+
+from __future__ import annotations
+
+
+class MatrixError(Exception):
+    """A request that the homeserver answered with an error.
+
+    Attributes:
+        status: HTTP status code.
+        errcode: Such as ``M_FORBIDDEN``; empty when the answer was not Matrix JSON.
+        retry_after_ms: How long a 429 asks to wait, milliseconds, or None.
+    """
+
+    def __init__(self, status: int, errcode: str, message: str, retry_after_ms: int | None = None) -> None:
+        super().__init__(f"{status} {errcode or '(no errcode)'}: {message[:200]}")
+        self.status = status
+        self.errcode = errcode
+        self.retry_after_ms = retry_after_ms
+
+    @property
+    def is_rate_limit(self) -> bool:
+        """Whether the homeserver asks us to wait."""
+        return self.status == 429
+
+    @property
+    def can_heal(self) -> bool:
+        """Whether the same request may succeed later (anything but a refusal)."""
+        return self.status >= 500 or self.status in (408, 429)
+
+    @property
+    def is_outage(self) -> bool:
+        """Whether this says that the homeserver as a whole is away (a proxy in front of it answers)."""
+        return self.status in (502, 503, 504)
+
+
+class HomeserverUnreachable(Exception):
+    """No answer: refused, reset, timed out, or not HTTP."""

@@ -1,0 +1,115 @@
+"""The inbox's rows: committed by the intake before its 200, worked through in room order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from appservice.clock import Clock
+from appservice.database import Database
+from appservice.sharding import shard_of
+from appservice.tables import inbox, set_aside
+from appservice.transaction import Kept, SetAside
+
+KEEP_DONE_MS = 7 * 86_400_000
+"""How long the ids of handled events are remembered. A homeserver restored from a backup sends old events
+again; commands older than ``commands.max_age`` are not obeyed anyway."""
+
+# One statement, so one round trip and one commit, whatever the number of events: the intake's hot path.
+_PG_INSERT = sa.text(
+    """
+    INSERT INTO inbox (event_id, room_id, shard, received_ts, state, body)
+    SELECT event_id, room_id, shard, :received_ts, 'waiting', body
+    FROM unnest(CAST(:event_ids AS text[]), CAST(:room_ids AS text[]),
+                CAST(:shards AS smallint[]), CAST(:bodies AS text[]))
+         WITH ORDINALITY AS kept (event_id, room_id, shard, body, position)
+    ORDER BY position
+    ON CONFLICT (event_id) DO NOTHING
+    """
+)
+
+
+class Inbox:
+    """Commits what the intake kept."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._autocommit = database.engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    async def add(self, kept: Sequence[Kept], aside: Sequence[SetAside], timeout: float = 20.0) -> None:
+        """Commit events and what was set aside. An event id that is already known is not added again.
+
+        Raises:
+            Exception: whatever the driver says; `is_outage` tells what it means.
+        """
+        async with asyncio.timeout(timeout):
+            if self._database.is_postgres and kept and not aside:
+                async with self._autocommit.connect() as connection:
+                    await connection.execute(_PG_INSERT, self._columns(kept))
+                return
+            insert = pg_insert if self._database.is_postgres else sqlite_insert
+            now = self._clock()
+            async with self._database.begin() as connection:
+                if kept:
+                    await connection.execute(
+                        insert(inbox).on_conflict_do_nothing(index_elements=["event_id"]),
+                        [self._row(item) for item in kept],
+                    )
+                if aside:
+                    await connection.execute(
+                        insert(set_aside).on_conflict_do_nothing(
+                            index_elements=["kind", "reference", "sha256"]
+                        ),
+                        [
+                            {
+                                "kind": item.kind,
+                                "reference": item.reference,
+                                "length": item.length,
+                                "sha256": item.sha256,
+                                "reason": item.reason,
+                                "received_ts": now,
+                            }
+                            for item in aside
+                        ],
+                    )
+
+    async def prune(self) -> int:
+        """Forget handled events that are too old to come again; answers how many."""
+        async with self._database.begin() as connection:
+            gone = await connection.execute(
+                sa.delete(inbox).where(
+                    inbox.c.state == "done", inbox.c.received_ts < self._clock() - KEEP_DONE_MS
+                )
+            )
+        return int(gone.rowcount)
+
+    async def count(self, state: str) -> int:
+        """How many events are ``waiting`` or ``quarantined``."""
+        async with self._database.connect() as connection:
+            query = sa.select(sa.func.count()).select_from(inbox).where(inbox.c.state == state)
+            return int((await connection.execute(query)).scalar_one())
+
+    def _columns(self, kept: Sequence[Kept]) -> dict[str, Any]:
+        return {
+            "received_ts": kept[0].event.received_ts,
+            "event_ids": [item.event.event_id for item in kept],
+            "room_ids": [item.event.room_id for item in kept],
+            "shards": [shard_of(item.event.room_id) for item in kept],
+            "bodies": [item.body for item in kept],
+        }
+
+    def _row(self, item: Kept) -> dict[str, Any]:
+        return {
+            "event_id": item.event.event_id,
+            "room_id": item.event.room_id,
+            "shard": shard_of(item.event.room_id),
+            "received_ts": item.event.received_ts,
+            "state": "waiting",
+            "body": item.body,
+        }

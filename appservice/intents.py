@@ -1,0 +1,180 @@
+"""Acting on the homeserver as the bot or as a ghost, through one small interface."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from appservice.client import V1, V3, Client
+from appservice.errors import MatrixError
+from appservice.events import STATE_TYPES
+from appservice.namespace import Namespace
+from appservice.rooms import RoomFacts
+
+log = structlog.get_logger()
+
+DEVICE_ID = "PASSERELLE"
+"""The bot's own device (MSC4190). Requests made with it have transaction ids that Synapse keeps in its
+database for a day; without it, in memory for half an hour."""
+
+
+class Intent:
+    """Requests as one user of ours. Every method raises what `Client.request` raises."""
+
+    def __init__(self, client: Client, user_id: str, device_id: str | None = None) -> None:
+        self._client = client
+        self.user_id = user_id
+        self.device_id = device_id
+
+    async def _request(
+        self,
+        method: str,
+        path: Any,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        return await self._client.request(
+            method, path, body, user_id=self.user_id, device_id=self.device_id, query=query
+        )
+
+    async def register(self) -> None:
+        """Make sure that the user exists on the homeserver."""
+        localpart = self.user_id[1:].split(":", 1)[0]
+        body = {"type": "m.login.application_service", "username": localpart, "inhibit_login": True}
+        try:
+            await self._client.request("POST", V3.register, body)
+        except MatrixError as error:
+            if error.errcode != "M_USER_IN_USE":
+                raise
+
+    async def create_device(self, name: str) -> None:
+        """Make sure that the user has `DEVICE_ID` (MSC4190), and use it from now on.
+
+        A homeserver without MSC4190 leaves the user without a device: everything works, but transaction
+        ids do not survive the homeserver's restart.
+        """
+        try:
+            await self._client.request(
+                "PUT", V3.devices[DEVICE_ID], {"display_name": name}, user_id=self.user_id
+            )
+        except MatrixError as error:
+            if error.can_heal:
+                raise
+            log.warning("intent.no_device", status=error.status, errcode=error.errcode)
+        else:
+            self.device_id = DEVICE_ID
+
+    async def whoami(self) -> str:
+        """The user id that the homeserver knows us by; the cheapest request that proves the token."""
+        return str((await self._client.request("GET", V3.account.whoami)).get("user_id", ""))
+
+    async def set_display_name(self, name: str) -> None:
+        """Set the profile's name, if it is another one."""
+        path = V3.profile[self.user_id].displayname
+        try:
+            if (await self._request("GET", path)).get("displayname") == name:
+                return
+        except MatrixError as error:
+            if error.can_heal:
+                raise
+        await self._request("PUT", path, {"displayname": name})
+
+    async def send_event(self, room_id: str, event_type: str, content: Mapping[str, Any], txn_id: str) -> str:
+        """Send a message event; answers its event id."""
+        answer = await self._request("PUT", V3.rooms[room_id].send[event_type][txn_id], content)
+        return str(answer["event_id"])
+
+    async def send_state(
+        self, room_id: str, event_type: str, state_key: str, content: Mapping[str, Any]
+    ) -> str:
+        """Send a state event; answers its event id."""
+        answer = await self._request("PUT", V3.rooms[room_id].state[event_type][state_key], content)
+        return str(answer["event_id"])
+
+    async def redact(self, room_id: str, event_id: str, txn_id: str, reason: str | None) -> str:
+        """Redact an event; answers the redaction's event id."""
+        body = {"reason": reason} if reason else {}
+        answer = await self._request("PUT", V3.rooms[room_id].redact[event_id][txn_id], body)
+        return str(answer["event_id"])
+
+    async def join(self, room_id: str, via: tuple[str, ...]) -> None:
+        """Join a room that the user is invited to, or that is public."""
+        # `server_name` is the older name of `via` (MSC4156); one helper server is enough after an invitation.
+        query = {"server_name": via[0], "via": via[0]} if via else {}
+        await self._request("POST", V3.join[room_id], query=query)
+
+    async def leave(self, room_id: str, reason: str | None) -> None:
+        """Leave a room or refuse its invitation."""
+        await self._request("POST", V3.rooms[room_id].leave, {"reason": reason} if reason else {})
+
+    async def state_event(self, room_id: str, event_type: str, state_key: str = "") -> dict[str, Any] | None:
+        """One state event, whole; None when the room has none."""
+        try:
+            path = V3.rooms[room_id].state[event_type][state_key]
+            return await self._request("GET", path, query={"format": "event"})
+        except MatrixError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    async def joined_members(self, room_id: str) -> dict[str, Any]:
+        """The joined members, with display names."""
+        answer = await self._request("GET", V3.rooms[room_id].joined_members)
+        joined = answer.get("joined")
+        return joined if isinstance(joined, dict) else {}
+
+
+class Actors:
+    """The bot and its ghosts."""
+
+    def __init__(self, client: Client, namespace: Namespace) -> None:
+        self._client = client
+        self._registered: set[str] = set()
+        self.namespace = namespace
+        self.bot = Intent(client, namespace.bot_id)
+
+    async def prepare_bot(self, display_name: str) -> None:
+        """Register the bot, give it its device and its name. Safe to repeat."""
+        await self.bot.register()
+        await self.bot.create_device(display_name)
+        await self.bot.set_display_name(display_name)
+
+    async def of(self, user_id: str | None) -> Intent:
+        """The bot, or a ghost that is registered by now."""
+        if user_id is None or user_id == self.bot.user_id:
+            return self.bot
+        ghost = Intent(self._client, user_id)
+        if user_id not in self._registered:
+            await ghost.register()
+            self._registered.add(user_id)
+        return ghost
+
+    async def ask_to_send_again(self, appservice_id: str) -> None:
+        """Ping through the homeserver (MSC2659), which ends its back-off (Synapse ≥ 1.132)."""
+        await self._client.request("POST", V1.appservice[appservice_id].ping)
+
+    async def fetch_facts(self, facts: RoomFacts, now: int) -> RoomFacts:
+        """Read a room's cached state anew, and whether the bot is in it.
+
+        A room that refuses is one that the bot is not in: its facts stay empty but for that.
+        """
+        try:
+            answers = await asyncio.gather(
+                *(self.bot.state_event(facts.room_id, kind) for kind in sorted(STATE_TYPES)),
+                self.bot.state_event(facts.room_id, "m.room.member", self.bot.user_id),
+            )
+        except MatrixError as error:
+            if error.can_heal or error.status == 401:
+                raise
+            return RoomFacts(facts.room_id, "leave", None, {}, now)
+        *state, member = answers
+        cached = {
+            kind: {"content": event.get("content", {}), "sender": event.get("sender", "")}
+            for kind, event in zip(sorted(STATE_TYPES), state, strict=True)
+            if event is not None
+        }
+        membership = str((member or {}).get("content", {}).get("membership", "leave"))
+        return RoomFacts(facts.room_id, membership, facts.partner, cached, now)

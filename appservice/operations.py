@@ -1,0 +1,89 @@
+"""What can be written to a homeserver: plain data that waits in the outbox."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+
+@dataclass(frozen=True, slots=True)
+class SendEvent:
+    """Send a message event; in a slot that has an event already, edit that event instead.
+
+    Attributes:
+        type: Event type.
+        content: What to send.
+        first: What to send instead when this is the first event of its slot; the content follows as an
+            edit. The first event of an edited message can never be redacted without losing it, so it
+            must not hold what has to go one day.
+        sender: A ghost's user id, or None for the bot.
+    """
+
+    type: str
+    content: Mapping[str, Any]
+    first: Mapping[str, Any] | None = None
+    sender: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SendState:
+    """Send a state event."""
+
+    type: str
+    state_key: str
+    content: Mapping[str, Any]
+    sender: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Redact:
+    """Redact one event."""
+
+    event_id: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RedactEdits:
+    """Redact every edit of a slot but the newest one."""
+
+    slot: str
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Join the room as the bot, which was invited. Room ids of version 12 name no server: hence ``via``."""
+
+    via: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Leave the room, or refuse an invitation; the only way to say why is the ``reason``."""
+
+    reason: str | None = None
+
+
+Operation = SendEvent | SendState | Redact | RedactEdits | Join | Leave
+
+_BY_NAME: dict[str, type[Any]] = {
+    kind.__name__: kind for kind in (SendEvent, SendState, Redact, RedactEdits, Join, Leave)
+}
+
+
+def encode(operation: Operation) -> tuple[str, str]:
+    """Name and JSON body for the outbox row."""
+    return type(operation).__name__, orjson.dumps(dataclasses.asdict(operation)).decode()
+
+
+def decode(name: str, body: str) -> Operation:
+    """The operation of an outbox row."""
+    fields = orjson.loads(body)
+    if "via" in fields:
+        fields["via"] = tuple(fields["via"])
+    operation: Operation = _BY_NAME[name](**fields)
+    return operation

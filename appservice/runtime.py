@@ -1,0 +1,186 @@
+"""The runtime in one piece: what an application builds, hands a handler, starts and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from dataclasses import dataclass, field
+
+import aiohttp
+import structlog
+
+from appservice import rooms
+from appservice.bus import Bus
+from appservice.client import Client
+from appservice.clock import Clock, wall_clock
+from appservice.database import Database, is_outage
+from appservice.errors import HomeserverUnreachable, MatrixError
+from appservice.gate import Gate
+from appservice.inbox import Inbox
+from appservice.intents import Actors
+from appservice.namespace import Namespace
+from appservice.ownership import LeasedOwnership, Ownership, SoleOwner
+from appservice.sender import Refusals, Sender, SenderLimits
+from appservice.sharding import shard_of
+from appservice.transaction import Interest
+from appservice.unit_of_work import UnitsOfWork
+from appservice.web import HomeserverFace, Intake, IntakeLimits
+from appservice.worker import Handler, Worker
+
+log = structlog.get_logger()
+
+_PRUNE_EVERY_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeSettings:
+    """What the runtime has to know.
+
+    Attributes:
+        homeserver_url: Base URL of the client-server API.
+        appservice_id: Id in the registration.
+        as_token: Our token towards the homeserver.
+        hs_token: The homeserver's token towards us.
+        namespace: Who is ours.
+        display_name: The bot's name.
+        intake: Limits of the intake.
+        sender: Limits of the sender.
+        request_timeout_s: How long one request to the homeserver may take, seconds.
+    """
+
+    homeserver_url: str
+    appservice_id: str
+    as_token: str = field(repr=False)
+    hs_token: str = field(repr=False)
+    namespace: Namespace
+    display_name: str
+    intake: IntakeLimits = field(default_factory=IntakeLimits)
+    sender: SenderLimits = field(default_factory=SenderLimits)
+    request_timeout_s: float = 35.0
+
+
+class Runtime:
+    """Inbox, outbox and everything between, for one process."""
+
+    def __init__(
+        self,
+        settings: RuntimeSettings,
+        database: Database,
+        session: aiohttp.ClientSession,
+        clock: Clock = wall_clock,
+    ) -> None:
+        self.settings = settings
+        self.database = database
+        self.clock = clock
+        self.client = Client(settings.homeserver_url, settings.as_token, session)
+        self.actors = Actors(self.client, settings.namespace)
+        self.gate = Gate(self._ask_homeserver)
+        replica = uuid.uuid4().hex
+        self.bus = Bus(database, replica)
+        self.ownership: Ownership = (
+            LeasedOwnership(database, replica) if database.is_postgres else SoleOwner()
+        )
+        self.works = UnitsOfWork(database, self.ownership, clock)
+        self.inbox = Inbox(database, clock)
+        self.direct_rooms: set[str] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._bot_is_ready = False
+
+    def build(self, handler: Handler, interest: Interest, refusals: Refusals) -> None:
+        """Put the application's own parts in. Call once, before `start`."""
+        self.worker = Worker(
+            self.database, self.ownership, self.works, self.actors, self.gate, handler, self.clock
+        )
+        self.sender = Sender(
+            self.database,
+            self.ownership,
+            self.works,
+            self.actors,
+            self.gate,
+            refusals,
+            self.clock,
+            self.settings.sender,
+        )
+        self.intake = Intake(self.inbox, interest, self._arrived, self.clock, self.settings.intake)
+        self.worker.on_outcome(
+            lambda outcome, _age: self.intake.backlog.add(-1) if outcome != "retried" else None
+        )
+        self.face = HomeserverFace(self.intake, self.settings.hs_token, self.settings.namespace)
+        self.works.on_direct(self._direct_changed)
+        self.bus.subscribe("inbox", lambda hint: self.worker.poke(str(hint["room_id"])))
+        self.bus.subscribe(
+            "direct", lambda hint: self._note_direct(str(hint["room_id"]), bool(hint["direct"]))
+        )
+        self.gate.on_reopened(self._on_homeserver_back)
+
+    async def start(self) -> None:
+        """Own rooms, start working, ask the homeserver to send what it holds. Does not need it to answer."""
+        async with self.database.connect() as connection:
+            self.direct_rooms |= await rooms.direct_rooms(connection)
+        await self.bus.start()
+        await self.ownership.start()
+        self.worker.start()
+        self.sender.start()
+        self._tasks.append(asyncio.create_task(self._pruning(), name="inbox-prune"))
+        self.gate.start()
+
+    async def stop(self, patience_s: float = 5.0) -> None:
+        """Finish what is under way, give the rooms back. The HTTP face must have stopped taking in."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(self.worker.stop(patience_s), self.sender.stop(patience_s))
+        await self.gate.stop()
+        await self.bus.stop()
+        await self.ownership.stop()
+
+    def owns(self, room_id: str) -> bool:
+        """Whether this process works on a room right now."""
+        return shard_of(room_id) in self.ownership.held
+
+    def _arrived(self, room_id: str) -> None:
+        if self.owns(room_id):
+            self.worker.poke(room_id)
+        else:
+            self.bus.publish("inbox", {"room_id": room_id})
+
+    def _direct_changed(self, room_id: str, direct: bool) -> None:
+        if (room_id in self.direct_rooms) != direct:
+            self._note_direct(room_id, direct)
+            self.bus.publish("direct", {"room_id": room_id, "direct": direct})
+
+    def _note_direct(self, room_id: str, direct: bool) -> None:
+        if direct:
+            self.direct_rooms.add(room_id)
+        else:
+            self.direct_rooms.discard(room_id)
+
+    def _on_homeserver_back(self) -> None:
+        task = asyncio.create_task(self._ask_to_send_again(), name="homeserver-ping")
+        self._tasks = [t for t in self._tasks if not t.done()]
+        self._tasks.append(task)
+
+    async def _ask_to_send_again(self) -> None:
+        """Tell the homeserver that we listen, which ends its back-off."""
+        try:
+            await self.actors.ask_to_send_again(self.settings.appservice_id)
+        except HomeserverUnreachable as error:
+            self.gate.close(str(error))
+        except MatrixError as error:
+            # It cannot reach us yet, or has no such endpoint; it tries again by itself.
+            log.warning("homeserver.ping_failed", why=str(error))
+
+    async def _ask_homeserver(self) -> None:
+        if not self._bot_is_ready:
+            await self.actors.prepare_bot(self.settings.display_name)
+            self._bot_is_ready = True
+        else:
+            await self.actors.bot.whoami()
+
+    async def _pruning(self) -> None:
+        while True:
+            try:
+                await self.inbox.prune()
+            except Exception as error:
+                log.warning("inbox.prune_failed", error=type(error).__name__, outage=is_outage(error))
+            await asyncio.sleep(_PRUNE_EVERY_S)

@@ -1,0 +1,293 @@
+"""The outbox's way out: each room's writes in order, each written exactly once.
+
+A row is marked (``frozen``) before its first attempt and keeps its transaction id, so that a crash on
+either side repeats the same request, which the homeserver answers with the event it made the first time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from appservice import operations
+from appservice.clock import Clock
+from appservice.database import Database, is_outage
+from appservice.edits import as_edit
+from appservice.errors import HomeserverUnreachable, MatrixError
+from appservice.gate import Gate
+from appservice.intents import Actors
+from appservice.operations import Join, Leave, Operation, Redact, RedactEdits, SendEvent, SendState
+from appservice.ownership import Ownership
+from appservice.room_tasks import RoomTasks
+from appservice.tables import outbox, published
+from appservice.unit_of_work import UnitOfWork, UnitsOfWork
+
+log = structlog.get_logger()
+
+_POLL_S = 2.0
+_LONGEST_WAIT_MS = 60_000
+
+
+class Refusals(Protocol):
+    """What the application does when the homeserver refuses a write for good (a rung of its ladder)."""
+
+    async def refused(
+        self, operation: Operation, slot: str | None, error: MatrixError, work: UnitOfWork
+    ) -> None:
+        """The row is gone from the outbox in the same transaction; write the next rung, or let it be."""
+
+
+@dataclass(frozen=True, slots=True)
+class SenderLimits:
+    """How hard the sender may work.
+
+    Attributes:
+        rooms_at_once: Rooms that are written to side by side.
+    """
+
+    rooms_at_once: int = 16
+
+
+class Sender:
+    """Sends what the outbox holds for the rooms that this process owns."""
+
+    def __init__(
+        self,
+        database: Database,
+        ownership: Ownership,
+        works: UnitsOfWork,
+        actors: Actors,
+        gate: Gate,
+        refusals: Refusals,
+        clock: Clock,
+        limits: SenderLimits | None = None,
+    ) -> None:
+        self._database = database
+        self._ownership = ownership
+        self._works = works
+        self._actors = actors
+        self._gate = gate
+        self._refusals = refusals
+        self._clock = clock
+        self._rooms = RoomTasks(self._drain, at_once=(limits or SenderLimits()).rooms_at_once, name="outbox")
+        self._poll: asyncio.Task[None] | None = None
+        self._observers: list[Callable[[str, int], None]] = []
+        works.on_wrote(self._rooms.poke)
+        gate.on_reopened(self.poke_all)
+        ownership.on_gained(lambda _shards: self.poke_all())
+
+    def on_outcome(self, callback: Callable[[str, int], None]) -> None:
+        """Call back with ``sent``, ``refused``, ``limited`` or ``retried`` and the row's age (metrics)."""
+        self._observers.append(callback)
+
+    def start(self) -> None:
+        """Start looking for rows that nobody poked us about."""
+        self._poll = asyncio.create_task(self._polling(), name="outbox-poll")
+
+    async def stop(self, patience_s: float) -> None:
+        """Finish the requests under way, then stop."""
+        if self._poll is not None:
+            self._poll.cancel()
+            await asyncio.gather(self._poll, return_exceptions=True)
+        await self._rooms.stop(patience_s)
+
+    def poke_all(self) -> None:
+        """Look for rooms with something to send, now."""
+        if not self._rooms.is_stopping():
+            task = asyncio.ensure_future(self._poke_waiting())
+            task.add_done_callback(_log_failure)
+
+    async def _polling(self) -> None:
+        while True:
+            await asyncio.sleep(_POLL_S)
+            try:
+                await self._poke_waiting()
+            except Exception as error:
+                log.warning("outbox.poll_failed", error=type(error).__name__, outage=is_outage(error))
+
+    async def _poke_waiting(self) -> None:
+        held = self._ownership.held
+        if not held or not self._gate.is_open:
+            return
+        # Only a room's first row counts: what holds it holds all that follows.
+        heads = (
+            sa.select(sa.func.min(outbox.c.seq)).where(outbox.c.shard.in_(held)).group_by(outbox.c.room_id)
+        )
+        query = sa.select(outbox.c.room_id).where(
+            outbox.c.seq.in_(heads), outbox.c.not_before_ts <= self._clock()
+        )
+        async with self._database.connect() as connection:
+            rows = (await connection.execute(query)).all()
+        for row in rows:
+            self._rooms.poke(row.room_id)
+
+    async def _drain(self, room_id: str) -> int | None:
+        while not self._rooms.is_stopping():
+            if not self._gate.is_open:
+                return None  # the gate pokes every waiting room when it opens again
+            row = await self._next(room_id)
+            if row is None:
+                return None
+            wait = int(row.not_before_ts) - self._clock()
+            if wait > 0:
+                return wait
+            if not row.frozen:
+                await self._freeze(row)
+                row = await self._next(room_id)
+                if row is None or not row.frozen:
+                    continue
+            delay = await self._send(row)
+            if delay is not None:
+                return delay
+        return None
+
+    async def _next(self, room_id: str) -> Row[Any] | None:
+        query = sa.select(outbox).where(outbox.c.room_id == room_id).order_by(outbox.c.seq).limit(1)
+        async with self._database.connect() as connection:
+            return (await connection.execute(query)).first()
+
+    async def _freeze(self, row: Row[Any]) -> None:
+        async with self._works.begin(row.room_id) as work:
+            await work.connection.execute(
+                sa.update(outbox).where(outbox.c.seq == row.seq).values(frozen=True)
+            )
+
+    async def _send(self, row: Row[Any]) -> int | None:
+        """Try one row. Answers how long the room has to wait, milliseconds, or None to go on."""
+        operation = operations.decode(row.operation, row.body)
+        try:
+            event_id = await self._execute(row, operation)
+        except HomeserverUnreachable as error:
+            self._gate.close(str(error))
+            return 1000
+        except MatrixError as error:
+            return await self._failed(row, operation, error)
+        await self._sent(row, operation, event_id)
+        self._tell("sent", row)
+        return None
+
+    async def _failed(self, row: Row[Any], operation: Operation, error: MatrixError) -> int | None:
+        if error.is_outage or error.status == 401:
+            # A token that the homeserver does not know is an installation that is being changed, not a
+            # reason to lose what waits.
+            self._gate.close(str(error))
+            return 1000
+        if error.can_heal:
+            wait = error.retry_after_ms or min(_LONGEST_WAIT_MS, 500 * 2 ** min(row.attempts, 8))
+            async with self._works.begin(row.room_id) as work:
+                await work.connection.execute(
+                    sa.update(outbox)
+                    .where(outbox.c.seq == row.seq)
+                    .values(not_before_ts=self._clock() + wait, attempts=outbox.c.attempts + 1)
+                )
+            log.info("outbox.held", why=str(error), wait_ms=wait, operation=row.operation)
+            self._tell("limited" if error.is_rate_limit else "retried", row)
+            return wait
+        log.warning("outbox.refused", why=str(error), operation=row.operation)
+        async with self._works.begin(row.room_id) as work:
+            if await self._delete(work.connection, row):
+                await self._refusals.refused(operation, row.slot, error, work)
+        self._tell("refused", row)
+        return None
+
+    async def _execute(self, row: Row[Any], operation: Operation) -> str | None:
+        room_id, txn_id = row.room_id, row.txn_id
+        match operation:
+            case SendEvent():
+                intent = await self._actors.of(operation.sender)
+                content = operation.content
+                original = await self._original(room_id, row.slot) if row.slot else None
+                if original is not None:
+                    content = as_edit(content, original)
+                elif operation.first is not None:
+                    content = operation.first
+                return await intent.send_event(room_id, operation.type, content, txn_id)
+            case SendState():
+                intent = await self._actors.of(operation.sender)
+                return await intent.send_state(
+                    room_id, operation.type, operation.state_key, operation.content
+                )
+            case Redact():
+                return await self._actors.bot.redact(room_id, operation.event_id, txn_id, operation.reason)
+            case RedactEdits():
+                return None
+            case Join():
+                await self._actors.bot.join(room_id, operation.via)
+                return None
+            case Leave():
+                await self._actors.bot.leave(room_id, operation.reason)
+                return None
+
+    async def _original(self, room_id: str, slot: str) -> str | None:
+        query = sa.select(published.c.event_id).where(
+            published.c.room_id == room_id, published.c.slot == slot, ~published.c.is_edit
+        )
+        async with self._database.connect() as connection:
+            return (await connection.execute(query)).scalars().first()
+
+    async def _sent(self, row: Row[Any], operation: Operation, event_id: str | None) -> None:
+        async with self._works.begin(row.room_id) as work:
+            connection = work.connection
+            if not await self._delete(connection, row):
+                return  # the slot was forgotten while the request was under way
+            if isinstance(operation, RedactEdits):
+                await self._expand_redactions(work, operation)
+                return
+            if row.slot is None or event_id is None or not isinstance(operation, SendEvent):
+                return
+            has_original = await work.event_of(row.slot) is not None
+            await connection.execute(
+                sa.insert(published).values(
+                    event_id=event_id,
+                    room_id=row.room_id,
+                    slot=row.slot,
+                    is_edit=has_original,
+                    sent_ts=self._clock(),
+                )
+            )
+            if not has_original and operation.first is not None and operation.first != operation.content:
+                await self._follow_up(work, row, operation)
+
+    async def _follow_up(self, work: UnitOfWork, row: Row[Any], operation: SendEvent) -> None:
+        """After a first event that held back: the whole content as an edit, unless a newer one waits."""
+        newer = sa.select(sa.exists().where(outbox.c.room_id == row.room_id, outbox.c.slot == row.slot))
+        if not (await work.connection.execute(newer)).scalar_one():
+            await work.write(
+                SendEvent(operation.type, operation.content, sender=operation.sender), slot=row.slot
+            )
+
+    async def _expand_redactions(self, work: UnitOfWork, operation: RedactEdits) -> None:
+        edits = (
+            await work.connection.execute(
+                sa.select(published.c.event_id)
+                .where(
+                    published.c.room_id == work.room_id,
+                    published.c.slot == operation.slot,
+                    published.c.is_edit,
+                )
+                .order_by(published.c.sent_ts.desc(), published.c.event_id)
+                .offset(1)
+            )
+        ).scalars()
+        for event_id in list(edits):
+            await work.write(Redact(event_id))
+            await work.connection.execute(sa.delete(published).where(published.c.event_id == event_id))
+
+    async def _delete(self, connection: AsyncConnection, row: Row[Any]) -> bool:
+        return bool((await connection.execute(sa.delete(outbox).where(outbox.c.seq == row.seq))).rowcount)
+
+    def _tell(self, outcome: str, row: Row[Any]) -> None:
+        for observer in self._observers:
+            observer(outcome, self._clock() - row.created_ts)
+
+
+def _log_failure(task: asyncio.Future[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.warning("outbox.poll_failed", error=type(task.exception()).__name__)

@@ -1,0 +1,3 @@
+"""Passerelle: Visio meetings inside Matrix rooms."""
+
+from __future__ import annotations

@@ -1,0 +1,154 @@
+"""What the administrator does through the database, beside a running bridge or without one.
+
+Ending a call is written into the inbox like any other event of its room: whoever owns the room obeys it
+in order, now or when a bridge runs again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import orjson
+import sqlalchemy as sa
+
+from appservice.clock import wall_clock
+from appservice.database import Database
+from appservice.sharding import shard_of
+from appservice.tables import inbox, set_aside
+from bridge.calls.model import Call
+from bridge.chat.handler import ADMIN_END
+from bridge.store.calls import CallStore
+
+
+@dataclass(frozen=True, slots=True)
+class CallLine:
+    """A call that is not over, without any name."""
+
+    HEADER: ClassVar[tuple[str, ...]] = ("ID", "STATE", "SINCE", "IN", "PROVIDER", "ROOM")
+    call: Call
+
+    def row(self) -> tuple[str, ...]:
+        """The columns of a table."""
+        call = self.call
+        since = _time(call.started_ts)
+        return (call.id, call.state.value, since, str(call.count), call.provider, call.room_id)
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineLine:
+    """Something that was set aside: an event whose handling failed, or what could not be read."""
+
+    HEADER: ClassVar[tuple[str, ...]] = ("ID", "WHEN", "WHAT", "REFERENCE", "WHY")
+    id: str
+    received_ts: int
+    kind: str
+    reference: str
+    why: str
+
+    def row(self) -> tuple[str, ...]:
+        """The columns of a table."""
+        return (self.id, _time(self.received_ts), self.kind, self.reference, self.why)
+
+
+@contextlib.asynccontextmanager
+async def _open(url: str) -> AsyncIterator[Database]:
+    database = Database.open(url, exclusive=False)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+async def list_calls(url: str) -> list[CallLine]:
+    """The calls that are not over, oldest first."""
+    async with _open(url) as database:
+        return [CallLine(call) for call in await CallStore(database).listed()]
+
+
+async def end_call(url: str, call_id: str) -> bool:
+    """Have a call ended for everybody in it; answers whether there is such a call."""
+    async with _open(url) as database:
+        record = await CallStore(database).get(call_id)
+        if record is None or record.call.state.is_over:
+            return False
+        now = wall_clock()
+        body = {
+            "type": ADMIN_END,
+            "sender": "",
+            "state_key": None,
+            "content": {"call_id": call_id},
+            "origin_ts": now,
+            "redacts": None,
+        }
+        async with database.begin() as connection:
+            await connection.execute(
+                sa.insert(inbox).values(
+                    event_id=f"admin:{uuid.uuid4()}",
+                    room_id=record.call.room_id,
+                    shard=shard_of(record.call.room_id),
+                    received_ts=now,
+                    state="waiting",
+                    body=orjson.dumps(body).decode(),
+                )
+            )
+        return True
+
+
+async def list_quarantine(url: str) -> list[QuarantineLine]:
+    """What was set aside, oldest first."""
+    async with _open(url) as database, database.connect() as connection:
+        failed = (
+            await connection.execute(
+                sa.select(inbox.c.seq, inbox.c.received_ts, inbox.c.event_id, inbox.c.error).where(
+                    inbox.c.state == "quarantined"
+                )
+            )
+        ).all()
+        unread = (await connection.execute(sa.select(set_aside))).all()
+    lines = [QuarantineLine(f"e{r.seq}", r.received_ts, "event", r.event_id, r.error or "") for r in failed]
+    lines += [
+        QuarantineLine(
+            f"u{r.seq}", r.received_ts, f"unread {r.kind}", r.reference, f"{r.reason} ({r.length} bytes)"
+        )
+        for r in unread
+    ]
+    return sorted(lines, key=lambda line: line.received_ts)
+
+
+async def retry_quarantine(url: str, entry: str) -> bool:
+    """Have a failed event handled once more; what could not be read was not kept and cannot be."""
+    seq = _number(entry, "e")
+    if seq is None:
+        return False
+    again = sa.update(inbox).where(inbox.c.seq == seq, inbox.c.state == "quarantined")
+    return await _change(url, again.values(state="waiting", attempts=0))
+
+
+async def drop_quarantine(url: str, entry: str) -> bool:
+    """Forget something that was set aside; an event's id stays known, so that it is not taken in again."""
+    event = _number(entry, "e")
+    if event is not None:
+        drop = sa.update(inbox).where(inbox.c.seq == event, inbox.c.state == "quarantined")
+        return await _change(url, drop.values(state="done", body=None))
+    unread = _number(entry, "u")
+    return unread is not None and await _change(url, sa.delete(set_aside).where(set_aside.c.seq == unread))
+
+
+async def _change(url: str, statement: sa.Update | sa.Delete) -> bool:
+    async with _open(url) as database, database.begin() as connection:
+        changed: Any = await connection.execute(statement)
+        return bool(changed.rowcount)
+
+
+def _number(entry: str, letter: str) -> int | None:
+    digits = entry.removeprefix(letter)
+    return int(digits) if entry.startswith(letter) and digits.isascii() and digits.isdigit() else None
+
+
+def _time(ts: int) -> str:
+    return datetime.datetime.fromtimestamp(ts / 1000, datetime.UTC).strftime("%Y-%m-%d %H:%M:%SZ")

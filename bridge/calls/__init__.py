@@ -1,0 +1,3 @@
+"""The heart: what a call is and how it changes. Pure; no HTTP, no SQL."""
+
+from __future__ import annotations

@@ -1,0 +1,53 @@
+"""``!visio``: open the room's call, or answer with the link to the open one."""
+
+from __future__ import annotations
+
+import secrets
+
+from bridge.calls.model import Call, CallState
+from bridge.commands import answers, refusals
+from bridge.commands.grammar import Open, OpenSeparate
+from bridge.commands.request import Request, readable
+from bridge.keeper.reconciler import new_call_id
+from bridge.policy import Right
+from bridge.store.records import Record
+
+
+async def open_call(command: Open | OpenSeparate, request: Request) -> None:
+    """One call and one card, however many ask; everybody after the first gets the link.
+
+    The meeting itself is made after the commit, by the reconciler.
+    """
+    if request.record is not None:
+        await _find(request, request.record)
+        return
+    if request.right < Right.START:
+        await request.answer(refusals.not_allowed_to_open(request.voice, servers=[request.house.own_server]))
+        return
+    subject = command.subject if isinstance(command, Open) else None
+    call = Call(
+        id=new_call_id(),
+        room_id=request.event.room_id,
+        state=CallState.OPENING,
+        provider=request.house.provider,
+        started_by=request.sender,
+        started_by_name=readable(request.sender),
+        started_ts=request.work.now,
+        subject=subject,
+        # Decided now, so that opening can be repeated after a crash and makes the same link.
+        secret=secrets.token_urlsafe(24),
+        thread_id=request.thread,
+        reference=request.reference,
+        encrypted_room=request.facts.is_encrypted,
+    )
+    await request.house.ledger.open(request.work, call)
+
+
+async def _find(request: Request, record: Record) -> None:
+    call = record.call
+    if call.state is CallState.OPENING:
+        # The link is a moment away; whoever asked gets it with everybody else.
+        waiting = call.but(askers=(*call.askers, request.thread or ""))
+        await request.house.ledger.save(request.work, record, waiting)
+        return
+    await request.answer(answers.already_open(request.voice, call))

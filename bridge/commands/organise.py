@@ -1,0 +1,58 @@
+"""``muet`` and ``expulser``: act on somebody in the meeting, by the name that the card shows."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from bridge.calls.model import Action, ActionKind, Call, Participant
+from bridge.commands import answers, refusals
+from bridge.commands.grammar import Kick, Mute
+from bridge.commands.request import Request
+
+
+async def mute(command: Mute, request: Request) -> None:
+    """Turn somebody's microphone off; they can turn it on again."""
+    await _act(ActionKind.MUTE, command, request)
+
+
+async def kick(command: Kick, request: Request) -> None:
+    """Put somebody out of the meeting until it is over."""
+    await _act(ActionKind.KICK, command, request)
+
+
+async def _act(kind: ActionKind, command: Mute | Kick, request: Request) -> None:
+    if request.record is None:
+        await request.answer(refusals.nothing_open(request.voice))
+        return
+    call = request.record.call
+    if not request.organises:
+        await request.answer(refusals.not_an_organiser(request.voice, call.started_by_name))
+        return
+    found = called(call, command.name, command.mentions)
+    if not found:
+        await request.answer(answers.nobody_called(request.voice, command.name))
+    elif len(found) > 1:
+        await request.answer(answers.ambiguous_name(request.voice, found))
+    else:
+        action = Action(kind, found[0].identity, found[0].name, request.thread or "", request.work.now)
+        # The SFU is asked after the commit, by the reconciler, which also answers.
+        after = call.but(pending=(*call.pending, action))
+        await request.house.ledger.save(request.work, request.record, after)
+
+
+def called(call: Call, name: str, mentions: tuple[str, ...]) -> tuple[Participant, ...]:
+    """The participants that a name or a mention means: whole names first, then beginnings of words."""
+    if mentions:
+        by_id = tuple(p for p in call.participants if p.user_id in mentions)
+        if by_id:
+            return by_id
+    wanted = _folded(name)
+    whole = tuple(p for p in call.participants if _folded(p.name) == wanted)
+    if whole or not wanted:
+        return whole
+    return tuple(p for p in call.participants if f" {wanted}" in f" {_folded(p.name)}")
+
+
+def _folded(name: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", name.casefold())
+    return " ".join("".join(c for c in decomposed if not unicodedata.combining(c)).split())

@@ -1,0 +1,28 @@
+"""``appeler``: one message that mentions people, so that their devices ring."""
+
+from __future__ import annotations
+
+from bridge.calls.model import CallState
+from bridge.commands import answers, refusals
+from bridge.commands.grammar import Ring
+from bridge.commands.request import Request, readable
+
+
+async def ring(command: Ring, request: Request) -> None:
+    """An ``m.text``, because notices ring nowhere (``.m.rule.suppress_notices``)."""
+    if request.record is None:
+        await request.answer(refusals.nothing_open(request.voice))
+        return
+    call = request.record.call
+    if not request.organises:
+        await request.answer(refusals.not_an_organiser(request.voice, call.started_by_name))
+        return
+    if call.state is CallState.OPENING:
+        await request.answer(answers.being_opened(request.voice))
+        return
+    called = command.mentions[: answers.MOST_RUNG]
+    people = [(user_id, readable(user_id)) for user_id in called]
+    message = answers.ring(request.voice, people, readable(request.sender), call)
+    await request.answer(message, mentions=called, msgtype="m.text")
+    if len(command.mentions) > answers.MOST_RUNG:
+        await request.answer(answers.too_many_called(request.voice))

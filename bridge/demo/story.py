@@ -1,0 +1,254 @@
+"""``passerelle demo``: one call from the first ``!visio`` to the end, on servers of one's own.
+
+With a browser it stops once the call is open and leaves the rest to you. Headless it plays all parts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+from bridge.demo import join_page
+from bridge.demo.cards import CardVersion, CardWatch
+from bridge.demo.matrix_user import Event, MatrixRefused
+from bridge.demo.peers.cache import InstallFailed, say
+from bridge.demo.peers.installing import install_all
+from bridge.demo.peers.process import PeerFailed
+from bridge.demo.stage import BOT_ID, Stage
+
+if TYPE_CHECKING:
+    from bridge.demo.guest import Guest
+
+SUBJECT = "Point budget"
+CHLOE, DENIS = "Chloé Martin", "Denis Petit"
+
+
+class StoryFailed(Exception):
+    """Something in the story is not as it has to be; the message says what."""
+
+
+def main(*, headless: bool) -> int:
+    """Start everything, open a call, and either wait for Ctrl-C or play the whole story.
+
+    Returns:
+        The exit code: 0 when all went well or the person ended it, 1 when something failed, 130 when the
+        headless story was interrupted.
+    """
+    began = time.monotonic()
+    try:
+        join_page.build()
+        programs = install_all(["synapse", "livekit"])
+    except InstallFailed as failure:
+        print(f"The demo cannot start.\n{failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    folder = Path(tempfile.mkdtemp(prefix="passerelle-demo-"))
+    stage = Stage(folder, synapse_python=programs["synapse"], livekit_program=programs["livekit"])
+    performance = Performance(stage)
+    try:
+        asyncio.run(_until_interrupted(performance.play() if headless else performance.present()))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        say("\nEverything is stopped.")
+        code = 130 if headless else 0
+    except (StoryFailed, PeerFailed, MatrixRefused, TimeoutError, OSError, aiohttp.ClientError) as failure:
+        say(f"\nFAILED: {performance.title}\n{failure or type(failure).__name__}")
+        say(f"Configurations and logs are kept in {folder}")
+        return 1
+    else:
+        say(f"\nThe whole story in {time.monotonic() - began:.1f} s. Everything is stopped.")
+        code = 0
+    shutil.rmtree(folder, ignore_errors=True)
+    return code
+
+
+async def _until_interrupted(work: Any) -> None:
+    # SIGTERM ends the demo as Ctrl-C does: by stopping what was started.
+    task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    await task
+
+
+class Performance:
+    """The story's acts. Each is a title that is shown, and something that has to come true.
+
+    Attributes:
+        title: Of the act that is on.
+    """
+
+    cards: CardWatch
+
+    def __init__(self, stage: Stage) -> None:
+        self.title = ""
+        self._stage = stage
+        self._number = 0
+        self._typed_at = 0.0
+        self._guests = AsyncExitStack()
+        self._inside: dict[str, Guest] = {}
+
+    async def present(self) -> None:
+        """Open a call and say how to join it; then wait for Ctrl-C, showing each version of the card."""
+        async with self._stage:
+            await self._acts(self.start_servers, self.start_bridge, self.open_room, self.open_call)
+            self._tell_how_to_join()
+            await asyncio.Event().wait()
+
+    async def play(self) -> None:
+        """Play the whole story.
+
+        Raises:
+            StoryFailed: Something is not as it has to be.
+            TimeoutError: Something did not happen.
+        """
+        async with self._stage, self._guests:
+            await self._acts(
+                self.start_servers,
+                self.start_bridge,
+                self.open_room,
+                self.open_call,
+                self.open_page,
+                self.join,
+                self.talk,
+                self.one_leaves,
+                self.end,
+                self.forget,
+            )
+
+    # The acts
+
+    async def start_servers(self) -> None:
+        """Synapse and LiveKit start"""
+        await self._stage.start_servers()
+
+    async def start_bridge(self) -> None:
+        """The bridge starts"""
+        await self._stage.start_bridge()
+
+    async def open_room(self) -> None:
+        """Alice opens a room with Bob and the bot"""
+        await self._stage.open_room()
+        stage = self._stage
+        self.cards = CardWatch(stage.alice, stage.room_id, self._show_card)
+        welcome = await stage.alice.wait_for(stage.room_id, _is_notice)
+        _show("The bot", welcome["content"]["body"])
+
+    async def open_call(self) -> None:
+        """Alice types !visio Point budget"""
+        self._typed_at = time.monotonic()
+        await self._stage.alice.say(self._stage.room_id, f"!visio {SUBJECT}")
+        card = await self.cards.wait_for(lambda card: card.state == "open")
+        _require(bool(card.call["url"]), "the card has no link")
+        _require(card.call["subject"] == SUBJECT, f"the card's subject is {card.call['subject']!r}")
+
+    async def open_page(self) -> None:
+        """The link leads to the join page"""
+        async with aiohttp.ClientSession() as session, session.get(self._link()) as response:
+            page = await response.text()
+        _require(response.status == 200 and "<script" in page, f"the join page answered {response.status}")
+
+    async def join(self) -> None:
+        """Chloé and Denis join by the link"""
+        # Here and not above: who only opens a call needs no SDK of the SFU.
+        from bridge.demo.guest import Guest  # noqa: PLC0415
+
+        for name in (CHLOE, DENIS):
+            guest = await Guest.with_link(self._link(), name)
+            self._inside[name] = await self._guests.enter_async_context(guest)
+        card = await self.cards.wait_for(lambda card: card.names == {CHLOE, DENIS})
+        _require(card.state == "active", f"the card's state is {card.state}")
+
+    async def talk(self) -> None:
+        """They hear and see each other"""
+        chloe, denis = self._inside[CHLOE], self._inside[DENIS]
+        to_chloe, to_denis = await asyncio.gather(chloe.wait_for_media(DENIS), denis.wait_for_media(CHLOE))
+        for who, got in ((CHLOE, to_chloe), (DENIS, to_denis)):
+            say(f"        {who} received {got.audible} frames of sound and {got.pictures} pictures")
+
+    async def one_leaves(self) -> None:
+        """Chloé leaves"""
+        await self._inside[CHLOE].leave()
+        await self.cards.wait_for(lambda card: card.names == {DENIS})
+
+    async def end(self) -> None:
+        """Alice types !visio fin"""
+        self._typed_at = time.monotonic()
+        await self._stage.alice.say(self._stage.room_id, "!visio fin")
+        card = await self.cards.wait_for(lambda card: card.state == "ended")
+        await self._inside[DENIS].wait_until_disconnected()
+        say(f"        {DENIS} is out of the meeting")
+        _require(card.call["url"] is None, "the ended card still has its link")
+        _require(card.call["came"] == 2, f"the card says that {card.call['came']} came, not 2")
+        _require(len(self.cards.cards) == 1, "there is more than one card")
+
+    async def forget(self) -> None:
+        """Nobody's name is left in the room"""
+        stage = self._stage
+        async with asyncio.timeout(30):
+            while left := [name for name in (CHLOE, DENIS) if name in await self._everything_said()]:
+                say(f"        {' and '.join(left)} still in an older version of the card ...")
+                # The bot's redactions come one by one.
+                await stage.alice.wait_for_news()
+
+    # How they are told
+
+    async def _acts(self, *acts: Callable[[], Awaitable[None]]) -> None:
+        for number, act in enumerate(acts, 1):
+            self.title = str(act.__doc__)
+            say(f"[{number:2}/{len(acts)}] {self.title}")
+            started = time.monotonic()
+            await act()
+            say(f"        done in {time.monotonic() - started:.1f} s")
+
+    def _show_card(self, card: CardVersion) -> None:
+        after = time.monotonic() - self._typed_at
+        _show(f"Card, version {len(self.cards.versions)}, {after:.1f} s after the command", card.text)
+
+    def _link(self) -> str:
+        return str(self.cards.versions[-1].call["url"])
+
+    async def _everything_said(self) -> str:
+        stage = self._stage
+        events = await stage.alice.history(stage.room_id)
+        return json.dumps([event["content"] for event in events], ensure_ascii=False)
+
+    def _tell_how_to_join(self) -> None:
+        stage = self._stage
+        say(
+            "\nThe call is open. Join it in a browser on this machine, in two windows for two people:\n\n"
+            f"    {self._link()}\n\n"
+            "Or look at the room with any Matrix client that lets you choose the homeserver's address\n"
+            "(Element: Sign in, Edit beside the homeserver, Other homeserver):\n\n"
+            f"    homeserver  {stage.synapse.url}\n"
+            f"    user        alice     password  {stage.alice.password}\n"
+            f"    user        bob       password  {stage.bob.password}\n"
+            "    room        Démonstration\n\n"
+            "Type there !visio aide, !visio statut, !visio fin. Each version of the card is shown here too.\n"
+            f"Logs: {stage.bridge.folder.parent}\n"
+            "Ctrl-C stops everything.\n"
+        )
+
+
+def _is_notice(event: Event) -> bool:
+    return bool(event["sender"] == BOT_ID and event["content"].get("msgtype") == "m.notice")
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise StoryFailed(otherwise)
+
+
+def _show(who: str, text: str) -> None:
+    say(f"        {who}:")
+    for line in text.splitlines():
+        say(f"        | {line}")

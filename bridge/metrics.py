@@ -1,0 +1,81 @@
+"""What the process counts. Labels name outcomes, never rooms or people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from appservice.runtime import Runtime
+from bridge.keeper.watch import Watch
+from bridge.sfu.receiver import WebhookReceiver
+
+_SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
+
+
+def instrument(
+    registry: CollectorRegistry, runtime: Runtime, watch: Watch, receiver: WebhookReceiver | None
+) -> None:
+    """Count in a registry what the parts of the process tell."""
+    seen = Counter("passerelle_events_seen", "Events in transactions", registry=registry)
+    kept = Counter("passerelle_events_kept", "Events that concern the bridge", registry=registry)
+    aside = Counter("passerelle_events_set_aside", "Events that could not be read", registry=registry)
+    handled = Histogram(
+        "passerelle_inbox_seconds",
+        "From the intake of an event to its outcome",
+        ["outcome"],
+        buckets=_SECONDS,
+        registry=registry,
+    )
+    sent = Histogram(
+        "passerelle_outbox_seconds",
+        "From writing something down to its outcome at the homeserver",
+        ["outcome"],
+        buckets=_SECONDS,
+        registry=registry,
+    )
+
+    def taken(events: int, ours: int, malformed: int) -> None:
+        seen.inc(events)
+        kept.inc(ours)
+        aside.inc(malformed)
+
+    runtime.intake.on_taken(taken)
+    runtime.worker.on_outcome(lambda outcome, age: handled.labels(outcome).observe(age / 1000))
+    runtime.sender.on_outcome(lambda outcome, age: sent.labels(outcome).observe(age / 1000))
+    registry.register(_Now(runtime, watch, receiver))
+
+
+class _Now(Collector):
+    """What is true at the moment of asking."""
+
+    def __init__(self, runtime: Runtime, watch: Watch, receiver: WebhookReceiver | None) -> None:
+        self._runtime = runtime
+        self._watch = watch
+        self._receiver = receiver
+
+    def collect(self) -> Iterable[Metric]:
+        """The gauges, and the webhook counts that their receiver keeps itself."""
+        yield GaugeMetricFamily(
+            "passerelle_calls_watched", "Calls that are looked at, of all replicas", value=len(self._watch)
+        )
+        yield GaugeMetricFamily(
+            "passerelle_inbox_waiting",
+            "Events taken in by this process and not yet handled",
+            value=self._runtime.intake.backlog.waiting,
+        )
+        yield GaugeMetricFamily(
+            "passerelle_shards_held",
+            "Shards of rooms that this process works on",
+            value=len(self._runtime.ownership.held),
+        )
+        yield GaugeMetricFamily(
+            "passerelle_homeserver_up", "The homeserver answers", value=float(self._runtime.gate.is_open)
+        )
+        if self._receiver is not None:
+            webhooks = GaugeMetricFamily("passerelle_webhooks", "Webhooks by outcome", labels=["outcome"])
+            for outcome, count in self._receiver.outcomes.items():
+                webhooks.add_metric([outcome.value], count)
+            yield webhooks

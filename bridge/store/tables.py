@@ -1,0 +1,61 @@
+"""The bridge's own tables, in the same database and alembic history as the runtime's."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from appservice.tables import metadata
+
+calls = sa.Table(
+    "calls",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("room_id", sa.Text, nullable=False),
+    sa.Column("shard", sa.SmallInteger, nullable=False),
+    sa.Column("sfu_room", sa.Text),
+    sa.Column("is_over", sa.Boolean, nullable=False),
+    sa.Column(
+        "watch_until_ts", sa.BigInteger, nullable=False, comment="the reconciler looks at it until then"
+    ),
+    sa.Column("changed_ts", sa.BigInteger, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("call", sa.Text, nullable=False, comment="the call, JSON"),
+    sa.Column("shown", sa.Text, nullable=False, comment="what its card was last told to say, JSON"),
+)
+# A room has at most one call that is not over, whatever happens at once.
+sa.Index(
+    "calls_one_per_room",
+    calls.c.room_id,
+    unique=True,
+    sqlite_where=sa.text("NOT is_over"),
+    postgresql_where=sa.text("NOT is_over"),
+)
+sa.Index("calls_watched", calls.c.watch_until_ts, calls.c.shard)
+sa.Index("calls_sfu_room", calls.c.sfu_room)
+
+visitors = sa.Table(
+    "visitors",
+    metadata,
+    sa.Column("call_id", sa.Text, primary_key=True),
+    sa.Column("person", sa.Text, primary_key=True, comment="a hash; names nobody"),
+)
+
+room_settings = sa.Table(
+    "room_settings",
+    metadata,
+    sa.Column("room_id", sa.Text, primary_key=True),
+    sa.Column("language", sa.Text, comment="None: the bot's default"),
+    sa.Column("welcomed_ts", sa.BigInteger),
+    sa.Column("told_encrypted_ts", sa.BigInteger),
+    sa.Column("told_missed_ts", sa.BigInteger),
+    sa.Column("told_direct_ts", sa.BigInteger),
+)
+
+questions = sa.Table(
+    "questions",
+    metadata,
+    sa.Column("room_id", sa.Text, primary_key=True),
+    sa.Column("question", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.Text, primary_key=True),
+    sa.Column("until_ts", sa.BigInteger, nullable=False),
+)

@@ -1,0 +1,32 @@
+"""Calls and people for the tests of the call model."""
+
+from __future__ import annotations
+
+from bridge.calls.model import Call, CallState, ParticipantKind
+from bridge.calls.ports import Seen
+
+T0 = 1_700_000_000_000
+
+
+def a_call(state: CallState = CallState.OPEN, **fields: object) -> Call:
+    call = Call(
+        id="c1",
+        room_id="!r:hs",
+        state=state,
+        provider="livekit",
+        started_by="@ada:hs",
+        started_by_name="Ada",
+        started_ts=T0,
+        url="https://visio.example/call/c1#s",
+        sfu_room="passerelle-c1",
+        secret="s",
+    )
+    return call.but(**fields)
+
+
+def seen(identity: str, joined_ts: int = T0, *, hidden: bool = False, name: str | None = None) -> Seen:
+    return Seen(identity, name or identity.title(), ParticipantKind.GUEST, False, None, joined_ts, hidden)
+
+
+def names(call: Call) -> list[str]:
+    return [p.identity for p in call.participants]
