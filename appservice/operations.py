@@ -55,6 +55,13 @@ class RedactEdits:
 
 
 @dataclass(frozen=True, slots=True)
+class RedactSlots:
+    """Redact everything that was sent in the slots whose name begins so."""
+
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
 class Join:
     """Join the room as the bot, which was invited. Room ids of version 12 name no server: hence ``via``."""
 
@@ -68,10 +75,10 @@ class Leave:
     reason: str | None = None
 
 
-Operation = SendEvent | SendState | Redact | RedactEdits | Join | Leave
+Operation = SendEvent | SendState | Redact | RedactEdits | RedactSlots | Join | Leave
 
 _BY_NAME: dict[str, type[Any]] = {
-    kind.__name__: kind for kind in (SendEvent, SendState, Redact, RedactEdits, Join, Leave)
+    kind.__name__: kind for kind in (SendEvent, SendState, Redact, RedactEdits, RedactSlots, Join, Leave)
 }
 
 

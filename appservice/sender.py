@@ -23,7 +23,16 @@ from appservice.edits import as_edit
 from appservice.errors import HomeserverUnreachable, MatrixError
 from appservice.gate import Gate
 from appservice.intents import Actors
-from appservice.operations import Join, Leave, Operation, Redact, RedactEdits, SendEvent, SendState
+from appservice.operations import (
+    Join,
+    Leave,
+    Operation,
+    Redact,
+    RedactEdits,
+    RedactSlots,
+    SendEvent,
+    SendState,
+)
 from appservice.ownership import Ownership
 from appservice.room_tasks import RoomTasks
 from appservice.tables import outbox, published
@@ -216,8 +225,8 @@ class Sender:
                 )
             case Redact():
                 return await self._actors.bot.redact(room_id, operation.event_id, txn_id, operation.reason)
-            case RedactEdits():
-                return None
+            case RedactEdits() | RedactSlots():
+                return None  # becomes one redaction per event when the row is done
             case Join():
                 await self._actors.bot.join(room_id, operation.via)
                 return None
@@ -237,7 +246,7 @@ class Sender:
             connection = work.connection
             if not await self._delete(connection, row):
                 return  # the slot was forgotten while the request was under way
-            if isinstance(operation, RedactEdits):
+            if isinstance(operation, RedactEdits | RedactSlots):
                 await self._expand_redactions(work, operation)
                 return
             if row.slot is None or event_id is None or not isinstance(operation, SendEvent):
@@ -263,20 +272,14 @@ class Sender:
                 SendEvent(operation.type, operation.content, sender=operation.sender), slot=row.slot
             )
 
-    async def _expand_redactions(self, work: UnitOfWork, operation: RedactEdits) -> None:
-        edits = (
-            await work.connection.execute(
-                sa.select(published.c.event_id)
-                .where(
-                    published.c.room_id == work.room_id,
-                    published.c.slot == operation.slot,
-                    published.c.is_edit,
-                )
-                .order_by(published.c.sent_ts.desc(), published.c.event_id)
-                .offset(1)
-            )
-        ).scalars()
-        for event_id in list(edits):
+    async def _expand_redactions(self, work: UnitOfWork, operation: RedactEdits | RedactSlots) -> None:
+        query = sa.select(published.c.event_id).where(published.c.room_id == work.room_id)
+        if isinstance(operation, RedactEdits):
+            query = query.where(published.c.slot == operation.slot, published.c.is_edit)
+            query = query.order_by(published.c.sent_ts.desc(), published.c.event_id).offset(1)
+        else:
+            query = query.where(published.c.slot.startswith(operation.prefix, autoescape=True))
+        for event_id in list((await work.connection.execute(query)).scalars()):
             await work.write(Redact(event_id))
             await work.connection.execute(sa.delete(published).where(published.c.event_id == event_id))
 

@@ -239,7 +239,12 @@ def _calls(settings: Settings, runtime: Runtime, providers: dict[str, Provider])
         )
     )
     store = CallStore(runtime.database)
-    ledger = Ledger(styles.of_call, timings, settings.calls.max_participants)
+    ledger = Ledger(
+        styles.of_call,
+        timings,
+        max_participants=settings.calls.max_participants,
+        keep_names=settings.calls.names == "keep",
+    )
     reconciler = Reconciler(
         works=runtime.works,
         calls=store,

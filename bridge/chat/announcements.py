@@ -7,6 +7,7 @@ from appservice.unit_of_work import UnitOfWork
 from bridge.calls.model import Action, ActionKind, Call, Participant, ParticipantKind
 from bridge.chat.styles import RoomStyles
 from bridge.commands import answers, refusals
+from bridge.keeper.ledger import named_slot
 from bridge.locale import Message
 from bridge.store import rooms
 
@@ -50,10 +51,17 @@ class RoomAnnouncements:
             message = answers.muted(voice, _whom(call, action))
         else:
             message = answers.kicked(voice, _whom(call, action))
-        await self._say(work, message, action.thread or None)
+        await self._say(
+            work,
+            message,
+            action.thread or None,
+            slot=named_slot(call.id, f"{action.asked_ts}:{action.identity}"),
+        )
 
-    async def _say(self, work: UnitOfWork, message: Message, thread: str | None) -> None:
-        await work.write(SendEvent("m.room.message", answers.to_content(message, thread=thread)))
+    async def _say(
+        self, work: UnitOfWork, message: Message, thread: str | None, slot: str | None = None
+    ) -> None:
+        await work.write(SendEvent("m.room.message", answers.to_content(message, thread=thread)), slot=slot)
 
 
 def _whom(call: Call, action: Action) -> Participant:

@@ -16,8 +16,9 @@ async def repeat_link(_command: Link, request: Request) -> None:
 
 
 async def say_status(_command: Status, request: Request) -> None:
-    """State and attendance, in numbers: nobody edits this message when people leave."""
+    """State, and who is in by the rules of the card."""
     if request.record is None:
         await request.answer(refusals.nothing_open(request.voice))
     else:
-        await request.answer(answers.status(request.record.call, request.style, named=False))
+        message = answers.status(request.record.call, request.style)
+        await request.answer(message, names_people=True)

@@ -8,6 +8,7 @@ from bridge.calls.model import Action, ActionKind, Call, Participant
 from bridge.commands import answers, refusals
 from bridge.commands.grammar import Kick, Mute
 from bridge.commands.request import Request
+from bridge.projections.names import safe_name
 
 
 async def mute(command: Mute, request: Request) -> None:
@@ -32,7 +33,7 @@ async def _act(kind: ActionKind, command: Mute | Kick, request: Request) -> None
     if not found:
         await request.answer(answers.nobody_called(request.voice, command.name))
     elif len(found) > 1:
-        await request.answer(answers.ambiguous_name(request.voice, found))
+        await request.answer(answers.ambiguous_name(request.voice, found), names_people=True)
     else:
         action = Action(kind, found[0].identity, found[0].name, request.thread or "", request.work.now)
         # The SFU is asked after the commit, by the reconciler, which also answers.
@@ -47,10 +48,12 @@ def called(call: Call, name: str, mentions: tuple[str, ...]) -> tuple[Participan
         if by_id:
             return by_id
     wanted = _folded(name)
-    whole = tuple(p for p in call.participants if _folded(p.name) == wanted)
+    # As the card shows them, which is what people read and write.
+    shown = {p: _folded(safe_name(p.name)) for p in call.participants}
+    whole = tuple(p for p, folded in shown.items() if folded == wanted)
     if whole or not wanted:
         return whole
-    return tuple(p for p in call.participants if f" {wanted}" in f" {_folded(p.name)}")
+    return tuple(p for p, folded in shown.items() if f" {wanted}" in f" {folded}")
 
 
 def _folded(name: str) -> str:

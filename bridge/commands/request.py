@@ -11,7 +11,7 @@ from appservice.operations import SendEvent
 from appservice.rooms import RoomFacts
 from appservice.unit_of_work import UnitOfWork
 from bridge.commands.answers import to_content
-from bridge.keeper.ledger import Ledger
+from bridge.keeper.ledger import Ledger, named_slot
 from bridge.locale import Message, Voice
 from bridge.policy import Policy, Right
 from bridge.projections.card_words import CardStyle
@@ -100,10 +100,21 @@ class Request:
         *,
         mentions: Sequence[str] = (),
         msgtype: Literal["m.notice", "m.text"] = "m.notice",
+        names_people: bool = False,
     ) -> None:
-        """Write one answer: into the thread of the question, or into the main timeline."""
+        """Write one answer: into the thread of the question, or into the main timeline.
+
+        Args:
+            message: What to say.
+            mentions: Whom to notify.
+            msgtype: ``m.text`` only where devices shall ring.
+            names_people: It tells who is in the call, and is taken away when the call is over.
+        """
         content = to_content(message, mentions=mentions, msgtype=msgtype, thread=self.thread)
-        await self.work.write(SendEvent("m.room.message", content))
+        slot = None
+        if names_people and self.record is not None and self.style.names != "keep":
+            slot = named_slot(self.record.call.id, self.reference)
+        await self.work.write(SendEvent("m.room.message", content), slot=slot)
 
 
 Obey = Callable[[Any, Request], Awaitable[None]]

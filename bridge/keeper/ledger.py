@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import orjson
 
-from appservice.operations import RedactEdits, SendEvent
+from appservice.operations import RedactEdits, RedactSlots, SendEvent
 from appservice.unit_of_work import UnitOfWork
 from bridge.calls.lifecycle import Timings, resumable
 from bridge.calls.model import Call, CallState
+from bridge.calls.observation import person_key
 from bridge.calls.pace import may_edit
 from bridge.projections import card as cards
 from bridge.store import calls as store
@@ -28,10 +29,23 @@ def card_slot(call_id: str) -> str:
     return f"card:{call_id}"
 
 
+def named_slot(call_id: str, key: str = "") -> str:
+    """The outbox slot of an answer that names people: taken away when the call is over."""
+    return f"named:{call_id}:{key}"
+
+
 class Ledger:
     """Writes calls down, and with each what its card has to say."""
 
-    def __init__(self, styles: Styles, timings: Timings, max_participants: int | None) -> None:
+    def __init__(
+        self,
+        styles: Styles,
+        timings: Timings,
+        *,
+        max_participants: int | None,
+        keep_names: bool = False,
+    ) -> None:
+        self._keep_names = keep_names
         self._styles = styles
         self._timings = timings
         self._max_participants = max_participants
@@ -65,16 +79,29 @@ class Ledger:
         Raises:
             Conflict: somebody else changed the call since it was read.
         """
-        after = _without_names(after)
+        if after.state.is_over:
+            after = await self._last_names(work, after)
         shown, wait = await self._show(work, record.shown, after)
         until = self._watch_until(after, work.now)
         stored = await store.update(work, record.call, after, shown, until)
         if stored.state.is_over:
             await store.forget_persons(work.connection, stored.id)
         else:
-            await store.remember_persons(work.connection, stored.id, persons)
+            await self.remember(work, stored, persons)
         work.after_commit(lambda: self._tell(stored))
         return Record(stored, shown), wait
+
+    async def remember(self, work: UnitOfWork, call: Call, persons: Iterable[str]) -> None:
+        """Count people who have just come in; keep who they are only where the administrator wants it."""
+        who = {person_key(call.id, p.identity): p for p in call.visible} if self._keep_names else {}
+        await store.remember_persons(work.connection, call.id, {key: who.get(key) for key in persons})
+
+    async def _last_names(self, work: UnitOfWork, call: Call) -> Call:
+        """A call that is over: attendance does not outlive it, nor does the name of who asked for it."""
+        came = await store.attendance(work.connection, call.id) if self._keep_names else ()
+        if self._keep_names and not came:
+            came = call.participants  # written down with an earlier change after the end
+        return call.but(participants=came, started_by_name="", askers=(), pending=(), denied=())
 
     async def untie(self, work: UnitOfWork, record: Record, after: Call) -> None:
         """Replace a call whose card is not ours to write any more."""
@@ -124,6 +151,7 @@ class Ledger:
         )
         if call.state is CallState.ENDED and style.names != "keep":
             await work.write(RedactEdits(card_slot(call.id)))
+            await work.write(RedactSlots(named_slot(call.id)))
         return Shown(state, roster, pace), 0
 
     def _watch_until(self, call: Call, now: int) -> int:
@@ -136,13 +164,6 @@ class Ledger:
     def _tell(self, call: Call) -> None:
         for observer in self._observers:
             observer(call)
-
-
-def _without_names(call: Call) -> Call:
-    """Attendance does not outlive the meeting, nor does the name of who asked for it."""
-    if not call.state.is_over:
-        return call
-    return call.but(participants=(), started_by_name="", askers=(), pending=(), denied=())
 
 
 def _digest(signature: tuple[object, ...]) -> str:

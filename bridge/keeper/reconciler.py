@@ -306,7 +306,7 @@ class Reconciler:
                 return None
             await self._ledger.save(work, record, lifecycle.spent(old))
             await self._ledger.open(work, again)
-            await store.remember_persons(work.connection, again.id, newcomers(old, merged))
+            await self._ledger.remember(work, again, newcomers(old, merged))
         log.info("call.resumed", call=again.id, before=old.id)
         return None
 

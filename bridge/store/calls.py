@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -14,13 +14,15 @@ from appservice import rooms
 from appservice.database import Database
 from appservice.sharding import shard_of
 from appservice.unit_of_work import UnitOfWork
-from bridge.calls.model import Call
+from bridge.calls.model import Call, Participant
 from bridge.store.records import (
     Record,
     Shown,
     decode_call,
+    decode_participant,
     decode_shown,
     encode_call,
+    encode_participant,
     encode_shown,
 )
 from bridge.store.tables import calls, visitors
@@ -170,12 +172,26 @@ async def move(connection: AsyncConnection, old_room: str, new_room: str) -> Rec
     return Record(moved, shown)
 
 
-async def remember_persons(connection: AsyncConnection, call_id: str, persons: Iterable[str]) -> None:
-    """Add people to those who have been in a call."""
-    rows = [{"call_id": call_id, "person": person} for person in persons]
+async def remember_persons(
+    connection: AsyncConnection, call_id: str, persons: Mapping[str, Participant | None]
+) -> None:
+    """Add people to those who have been in a call; who they are only where names are kept."""
+    rows = [
+        {"call_id": call_id, "person": person, "participant": encode_participant(who) if who else None}
+        for person, who in persons.items()
+    ]
     if rows:
         making = pg_insert if connection.dialect.name == "postgresql" else sqlite_insert
         await connection.execute(making(visitors).on_conflict_do_nothing(), rows)
+
+
+async def attendance(connection: AsyncConnection, call_id: str) -> tuple[Participant, ...]:
+    """Everybody who has been in a call, in order of arrival, where names are kept."""
+    query = sa.select(visitors.c.participant).where(
+        visitors.c.call_id == call_id, visitors.c.participant.is_not(None)
+    )
+    found = [decode_participant(text) for text in (await connection.execute(query)).scalars()]
+    return tuple(sorted(found, key=lambda participant: participant.joined_ts))
 
 
 async def forget_persons(connection: AsyncConnection, call_id: str) -> None:

@@ -77,6 +77,16 @@ def decode_shown(text: str) -> Shown:
     return Shown(**fields)
 
 
+def encode_participant(participant: Participant) -> str:
+    """JSON of somebody who came."""
+    return orjson.dumps(dataclasses.asdict(participant)).decode()
+
+
+def decode_participant(text: str) -> Participant:
+    """Somebody who came."""
+    return _participant(orjson.loads(text))
+
+
 def _participant(raw: Mapping[str, Any]) -> Participant:
     fields = _known(Participant, raw)
     fields["kind"] = ParticipantKind(fields["kind"])

@@ -38,6 +38,7 @@ visitors = sa.Table(
     metadata,
     sa.Column("call_id", sa.Text, primary_key=True),
     sa.Column("person", sa.Text, primary_key=True, comment="a hash; names nobody"),
+    sa.Column("participant", sa.Text, comment="who it is, JSON; only with calls.names: keep"),
 )
 
 room_settings = sa.Table(

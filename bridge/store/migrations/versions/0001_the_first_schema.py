@@ -183,6 +183,9 @@ def upgrade() -> None:
         "visitors",
         sa.Column("call_id", sa.Text(), nullable=False),
         sa.Column("person", sa.Text(), nullable=False, comment="a hash; names nobody"),
+        sa.Column(
+            "participant", sa.Text(), nullable=True, comment="who it is, JSON; only with calls.names: keep"
+        ),
         sa.PrimaryKeyConstraint("call_id", "person"),
     )
 
