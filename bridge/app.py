@@ -17,13 +17,14 @@ import uvloop
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from appservice.clock import wall_clock
 from appservice.database import Database, DatabaseInUse
 from appservice.namespace import Namespace
 from appservice.runtime import Runtime, RuntimeSettings
 from appservice.sender import SenderLimits
 from appservice.web import IntakeLimits
 from bridge import logs
-from bridge.calls.lifecycle import Timings
+from bridge.calls.lifecycle import Timings, resumable
 from bridge.calls.ports import Provider
 from bridge.chat.announcements import RoomAnnouncements
 from bridge.chat.commands import CommandDesk
@@ -219,6 +220,7 @@ class _Calls:
     watch: Watch
     agenda: Agenda
     housekeeping: Housekeeping
+    timings: Timings
 
 
 def _calls(settings: Settings, runtime: Runtime, providers: dict[str, Provider]) -> _Calls:
@@ -284,7 +286,7 @@ def _calls(settings: Settings, runtime: Runtime, providers: dict[str, Provider])
     )
     wanted = interest(namespace, settings.commands.prefix, runtime.direct_rooms, grammar.concerns_us)
     runtime.build(RoomHandler(desk, life), wanted, life)
-    return _Calls(store, watch, agenda, housekeeping)
+    return _Calls(store, watch, agenda, housekeeping, timings)
 
 
 def _desk(settings: Settings, calls: _Calls, provider: LivekitProvider) -> Desk:
@@ -299,6 +301,7 @@ def _desk(settings: Settings, calls: _Calls, provider: LivekitProvider) -> Desk:
     )
     return Desk(
         find=lambda link_id: calls.store.by_sfu_room(sfu_room_of(link_id)),
+        resumable=lambda call: resumable(call, wall_clock(), calls.timings),
         provider=provider,
         tokens=provider,
         joined=calls.watch.expect,

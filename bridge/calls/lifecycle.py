@@ -92,7 +92,8 @@ def end(call: Call, now: int, reason: EndReason) -> Call:
 
     For reason ``EMPTY`` the end is when the last one left, not when the grace ran out, because
     that is how long people say that a meeting lasted. Nobody is in an ended call, so the roster
-    goes; the numbers stay. The link goes too, to ``former_url`` if the call can be resumed.
+    goes; the numbers stay. The link goes too, to ``former_url`` if the call can be resumed; else its
+    secret is forgotten.
     """
     if call.state.is_over:
         return call
@@ -106,6 +107,7 @@ def end(call: Call, now: int, reason: EndReason) -> Call:
         end_reason=reason,
         url=None,
         former_url=call.url if resumable else None,
+        secret=call.secret if resumable else "",
         participants=(),
         empty_since_ts=None,
         stale_since_ts=None,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import shutil
 import signal
 import sys
@@ -163,6 +164,8 @@ class Performance:
         # Here and not above: who only opens a call needs no SDK of the SFU.
         from bridge.demo.guest import Guest  # noqa: PLC0415
 
+        # It warns when the SFU closes a connection, which is what the story wants.
+        logging.getLogger("livekit").setLevel(logging.CRITICAL)
         for name in (CHLOE, DENIS):
             guest = await Guest.with_link(self._link(), name)
             self._inside[name] = await self._guests.enter_async_context(guest)
@@ -182,9 +185,14 @@ class Performance:
         await self.cards.wait_for(lambda card: card.names == {DENIS})
 
     async def end(self) -> None:
-        """Alice types !visio fin"""
+        """Alice types !visio fin, and confirms it, because she is not in the meeting herself"""
+        alice, room_id = self._stage.alice, self._stage.room_id
+        await alice.say(room_id, "!visio fin")
+        await alice.wait_for(
+            room_id, lambda event: _is_notice(event) and "fin oui" in event["content"]["body"]
+        )
         self._typed_at = time.monotonic()
-        await self._stage.alice.say(self._stage.room_id, "!visio fin")
+        await alice.say(room_id, "!visio fin oui")
         card = await self.cards.wait_for(lambda card: card.state == "ended")
         await self._inside[DENIS].wait_until_disconnected()
         say(f"        {DENIS} is out of the meeting")

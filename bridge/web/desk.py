@@ -106,7 +106,8 @@ class Desk:
     """Decides who gets in.
 
     Args:
-        find: The call with this id, or None.
+        find: The newest call behind the link with this id, or None.
+        resumable: Whether people may gather again in a call that is over; they then get a new card.
         provider: Whose meetings have a join page here; calls of others are unknown at this desk.
         tokens: Makes the guests' tokens.
         joined: Told after a token was given, as a hint that somebody is about to appear.
@@ -120,6 +121,7 @@ class Desk:
         self,
         *,
         find: Callable[[str], Awaitable[Call | None]],
+        resumable: Callable[[Call], bool] = lambda _call: False,
         provider: Provider,
         tokens: GuestTokens,
         joined: Callable[[Call], None],
@@ -129,6 +131,7 @@ class Desk:
         language: str = "fr",
     ) -> None:
         self._find = find
+        self._resumable = resumable
         self._provider = provider
         self._tokens = tokens
         self._joined = joined
@@ -162,7 +165,10 @@ class Desk:
         if not shown or not _VISITOR.fullmatch(visitor):
             raise Refused(Reason.BAD_REQUEST)
         call = await self._open_call(call_id, secret)
-        identity = guest_identity(call.id, visitor)
+        identity = guest_identity(call.sfu_room or call.id, visitor)
+        if identity in call.denied:
+            # An organiser put them out; a new tab makes a new guest, whom the organisers see.
+            raise Refused(Reason.OVER)
         try:
             inside = {seen.identity for seen in await self._provider.who(call) if not seen.hidden}
             if len(inside - {identity}) >= self._max:
@@ -187,14 +193,14 @@ class Desk:
             raise Refused(Reason.OVER)
         if not call.secret or not hmac.compare_digest(call.secret.encode(), secret.encode()):
             raise Refused(Reason.WRONG_LINK)
-        if call.state.is_over:
+        if call.state.is_over and not self._resumable(call):
             raise Refused(Reason.OVER)
         if call.sfu_room is None:
             raise Refused(Reason.UNAVAILABLE)
         return call
 
 
-def guest_identity(call_id: str, visitor: str) -> str:
-    """The SFU identity of a visitor in one call; different, and unlinkable, in every other call."""
-    digest = hashlib.sha256(f"{call_id}\0{visitor}".encode()).digest()
+def guest_identity(sfu_room: str, visitor: str) -> str:
+    """The SFU identity of a visitor behind one link; different, and unlinkable, behind every other."""
+    digest = hashlib.sha256(f"{sfu_room}\0{visitor}".encode()).digest()
     return "guest-" + base64.b32encode(digest).decode().lower()[:20]

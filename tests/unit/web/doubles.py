@@ -75,13 +75,16 @@ class FakeTokens:
 class World:
     """Calls, a provider and a desk between them."""
 
-    def __init__(self, call: Call | None = None, *, max_participants: int = 150) -> None:
+    def __init__(
+        self, call: Call | None = None, *, max_participants: int = 150, resumable: bool = False
+    ) -> None:
         self.call = call
         self.provider = FakeProvider()
         self.hints: list[str] = []
         self.lookups = 0
         self.desk = Desk(
             find=self._find,
+            resumable=lambda _call: resumable,
             provider=self.provider,
             tokens=FakeTokens(),
             joined=lambda call: self.hints.append(call.id),

@@ -87,9 +87,19 @@ async def test_a_full_meeting_turns_the_next_one_away() -> None:
 
 async def test_a_full_meeting_lets_somebody_reload() -> None:
     world = World(a_call(), max_participants=2)
-    world.provider.inside = (seen("guest-a"), seen(guest_identity("abc123", VISITOR)))
+    world.provider.inside = (seen("guest-a"), seen(guest_identity("passerelle-abc123", VISITOR)))
     ticket = await world.desk.admit("abc123", SECRET, name="Ada", visitor=VISITOR)
-    assert ticket.identity == guest_identity("abc123", VISITOR)
+    assert ticket.identity == guest_identity("passerelle-abc123", VISITOR)
+
+
+async def test_people_may_gather_again_behind_a_link_that_can_be_resumed() -> None:
+    over = World(a_call(state=CallState.ENDED), resumable=True)
+    assert (await over.desk.admit("abc123", SECRET, name="Ada", visitor=VISITOR)).token
+
+
+async def test_whom_an_organiser_put_out_stays_out() -> None:
+    world = World(a_call(denied=(guest_identity("passerelle-abc123", VISITOR),)))
+    assert await refusal(world) is Reason.OVER
 
 
 async def test_hidden_connections_take_no_seat() -> None:
