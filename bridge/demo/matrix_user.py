@@ -92,6 +92,7 @@ class MatrixUser:
         access_token: Of this device.
         rooms: What was seen of each room that the user is or was in.
         invitations: The stripped state of rooms that the user is invited to.
+        syncs: How many answers to ``/sync`` have come.
         listeners: Called with room id and event for everything new in a timeline.
     """
 
@@ -102,6 +103,7 @@ class MatrixUser:
         self.access_token = access_token
         self.rooms: dict[str, Room] = {}
         self.invitations: dict[str, list[Event]] = {}
+        self.syncs = 0
         self.listeners: list[Callable[[str, Event], None]] = []
         self._session: aiohttp.ClientSession | None = None
         self._sync: asyncio.Task[None] | None = None
@@ -308,15 +310,6 @@ class MatrixUser:
         async with asyncio.timeout(timeout), self._news:
             await self._news.wait_for(lambda: bool(condition()))
 
-    async def wait_for_news(self, timeout: float = 20) -> None:
-        """Wait for the next answer to ``/sync``.
-
-        Raises:
-            TimeoutError: It did not come within ``timeout`` seconds.
-        """
-        async with asyncio.timeout(timeout), self._news:
-            await self._news.wait()
-
     async def _keep_in_sync(self, since: str) -> None:
         while True:
             try:
@@ -337,6 +330,7 @@ class MatrixUser:
                 self._take_in_room(self.room(room_id), joined)
             for room_id, invited in rooms.get("invite", {}).items():
                 self.invitations[room_id] = invited["invite_state"]["events"]
+            self.syncs += 1
             self._news.notify_all()
         next_batch: str = answer["next_batch"]
         return next_batch

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,7 @@ def main(*, headless: bool) -> int:
         say("\nEverything is stopped.")
         code = 130 if headless else 0
     except (StoryFailed, PeerFailed, MatrixRefused, TimeoutError, OSError, aiohttp.ClientError) as failure:
-        say(f"\nFAILED: {performance.title}\n{failure or type(failure).__name__}")
+        say(f"\nFAILED: {performance.title}\n{str(failure) or type(failure).__name__}")
         say(f"Configurations and logs are kept in {folder}")
         return 1
     else:
@@ -202,12 +203,15 @@ class Performance:
 
     async def forget(self) -> None:
         """Nobody's name is left in the room"""
-        stage = self._stage
         async with asyncio.timeout(30):
-            while left := [name for name in (CHLOE, DENIS) if name in await self._everything_said()]:
+            while True:
+                seen = self._stage.alice.syncs
+                left = [name for name in (CHLOE, DENIS) if name in await self._everything_said()]
+                if not left:
+                    break
                 say(f"        {' and '.join(left)} still in an older version of the card ...")
                 # The bot's redactions come one by one.
-                await stage.alice.wait_for_news()
+                await self._stage.alice.wait_until(partial(self._synced_since, seen))
 
     # How they are told
 
@@ -229,6 +233,9 @@ class Performance:
 
     def _link(self) -> str:
         return str(self.cards.versions[-1].call["url"])
+
+    def _synced_since(self, seen: int) -> bool:
+        return self._stage.alice.syncs > seen
 
     async def _everything_said(self) -> str:
         stage = self._stage

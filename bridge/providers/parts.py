@@ -38,6 +38,6 @@ class ProviderParts:
     max_participants: int = 150
     empty_timeout_ms: int = 5 * 60_000
     departure_timeout_ms: int = 5 * 60_000
-    token_ttl_ms: int = 10 * 60_000
+    token_ttl_ms: int = 2 * 60_000
     clock: Callable[[], int] = now_ms
     new_secret: Callable[[], str] = new_secret

@@ -29,6 +29,8 @@ class Reason(enum.StrEnum):
     """No such call, or the secret is not its own. The two look alike on purpose."""
     OVER = "over"
     FULL = "full"
+    REMOVED = "removed"
+    """An organiser put this guest out."""
     UNAVAILABLE = "unavailable"
     """The SFU does not answer, or the meeting is not ready yet: worth another try."""
     BAD_REQUEST = "bad_request"
@@ -140,7 +142,7 @@ class Desk:
         self._max = max_participants
         self._language = language
 
-    async def look(self, call_id: str, secret: str) -> Look:
+    async def look(self, link_id: str, secret: str) -> Look:
         """What a holder of the link may know before joining.
 
         Counts whom the card shows, so that opening the page costs the SFU nothing.
@@ -148,10 +150,11 @@ class Desk:
         Raises:
             Refused: ``WRONG_LINK``, ``OVER`` or ``UNAVAILABLE``.
         """
-        call = await self._open_call(call_id, secret)
-        return Look(call.subject, call.state, call.count, self._max, self._language)
+        call = await self._open_call(link_id, secret)
+        state = CallState.OPEN if call.state.is_over else call.state
+        return Look(call.subject, state, call.count, self._max, self._language)
 
-    async def admit(self, call_id: str, secret: str, *, name: str, visitor: str) -> Ticket:
+    async def admit(self, link_id: str, secret: str, *, name: str, visitor: str) -> Ticket:
         """Let a guest in under the name given.
 
         ``visitor`` is a random id that the browser tab keeps: the same visitor gets the same SFU
@@ -164,11 +167,11 @@ class Desk:
         shown = clean_name(name)
         if not shown or not _VISITOR.fullmatch(visitor):
             raise Refused(Reason.BAD_REQUEST)
-        call = await self._open_call(call_id, secret)
+        call = await self._open_call(link_id, secret)
         identity = guest_identity(call.sfu_room or call.id, visitor)
         if identity in call.denied:
-            # An organiser put them out; a new tab makes a new guest, whom the organisers see.
-            raise Refused(Reason.OVER)
+            # A new tab makes a new guest, whom the organisers see.
+            raise Refused(Reason.REMOVED)
         try:
             inside = {seen.identity for seen in await self._provider.who(call) if not seen.hidden}
             if len(inside - {identity}) >= self._max:
@@ -182,9 +185,9 @@ class Desk:
         log.info("guest admitted", call=call.id, identity=identity)
         return Ticket(self.sfu_url, token, self._ice_servers, identity, shown)
 
-    async def _open_call(self, call_id: str, secret: str) -> Call:
+    async def _open_call(self, link_id: str, secret: str) -> Call:
         """The call behind this link, if it can still be joined."""
-        call = await self._find(call_id)
+        call = await self._find(link_id)
         if call is None or call.provider != self._provider.name:
             raise Refused(Reason.WRONG_LINK)
         if call.state.is_over and not call.secret:

@@ -23,6 +23,7 @@ MAX_BODY = 4096
 _STATUS = {
     Reason.OVER: 410,
     Reason.FULL: 409,
+    Reason.REMOVED: 403,
     Reason.WRONG_LINK: 403,
     Reason.UNAVAILABLE: 503,
     Reason.BAD_REQUEST: 400,

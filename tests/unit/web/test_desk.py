@@ -94,12 +94,13 @@ async def test_a_full_meeting_lets_somebody_reload() -> None:
 
 async def test_people_may_gather_again_behind_a_link_that_can_be_resumed() -> None:
     over = World(a_call(state=CallState.ENDED), resumable=True)
+    assert (await over.desk.look("abc123", SECRET)).state is CallState.OPEN
     assert (await over.desk.admit("abc123", SECRET, name="Ada", visitor=VISITOR)).token
 
 
 async def test_whom_an_organiser_put_out_stays_out() -> None:
     world = World(a_call(denied=(guest_identity("passerelle-abc123", VISITOR),)))
-    assert await refusal(world) is Reason.OVER
+    assert await refusal(world) is Reason.REMOVED
 
 
 async def test_hidden_connections_take_no_seat() -> None:

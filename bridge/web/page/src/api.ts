@@ -3,7 +3,7 @@
 import { callId, secret } from "./link";
 
 /** Why nobody gets in; the bridge's own words, and `offline` when it cannot be asked. */
-export type Refusal = "over" | "full" | "wrong_link" | "unavailable" | "bad_request" | "busy" | "offline";
+export type Refusal = (typeof REFUSALS)[number] | "offline";
 
 export interface Look {
   subject: string | null;
@@ -30,7 +30,7 @@ export class Refused extends Error {
 }
 
 const PATIENCE_MS = 20_000;
-const REFUSALS: readonly string[] = ["over", "full", "wrong_link", "unavailable", "bad_request", "busy"];
+const REFUSALS = ["over", "full", "removed", "wrong_link", "unavailable", "bad_request", "busy"] as const;
 
 async function ask<T>(question: string, body: Record<string, string>): Promise<T> {
   // Relative to the page's own address, so that a path in front of /call/ makes no difference.
@@ -52,8 +52,7 @@ async function ask<T>(question: string, body: Record<string, string>): Promise<T
   }
   if (answer.ok) return content as T;
   const reason = (content as { error?: unknown } | null)?.error;
-  if (typeof reason === "string" && REFUSALS.includes(reason)) throw new Refused(reason as Refusal);
-  throw new Refused("offline");
+  throw new Refused(REFUSALS.find((known) => known === reason) ?? "offline");
 }
 
 export const look = (): Promise<Look> => ask<Look>("look", {});

@@ -4,7 +4,7 @@ import type { Refusal } from "./api";
 import { useTexts } from "./language";
 import { Page, useHeadingFocus } from "./shell";
 
-export type Stop = Exclude<Refusal, "bad_request"> | "left" | "removed" | "duplicate" | "lost" | "unsupported";
+export type Stop = Exclude<Refusal, "bad_request"> | "left" | "duplicate" | "lost" | "unsupported";
 
 export function Stopped({ stop, onRetry }: { stop: Stop; onRetry: () => void }) {
   const t = useTexts();
