@@ -50,6 +50,11 @@ class RoomTasks:
             return
         self._running[room_id] = asyncio.create_task(self._run(room_id), name=f"{self._name}")
 
+    def poke_if_idle(self, room_id: str) -> None:
+        """Say that something may wait in a room; one that waits for its time goes on waiting."""
+        if room_id not in self._timers and room_id not in self._running:
+            self.poke(room_id)
+
     @property
     def busy(self) -> int:
         """How many rooms are being worked on or wait for their turn."""

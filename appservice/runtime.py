@@ -30,6 +30,7 @@ from appservice.worker import Handler, Worker
 log = structlog.get_logger()
 
 _PRUNE_EVERY_S = 3600.0
+_MEASURE_EVERY_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +103,6 @@ class Runtime:
             self.settings.sender,
         )
         self.intake = Intake(self.inbox, interest, self._arrived, self.clock, self.settings.intake)
-        self.worker.on_outcome(
-            lambda outcome, _age: self.intake.backlog.add(-1) if outcome != "retried" else None
-        )
         self.face = HomeserverFace(self.intake, self.settings.hs_token, self.settings.namespace)
         self.works.on_direct(self._direct_changed)
         self.bus.subscribe("inbox", lambda hint: self.worker.poke(str(hint["room_id"])))
@@ -122,6 +120,7 @@ class Runtime:
         self.worker.start()
         self.sender.start()
         self._tasks.append(asyncio.create_task(self._pruning(), name="inbox-prune"))
+        self._tasks.append(asyncio.create_task(self._measuring(), name="inbox-measure"))
         self.gate.start()
 
     async def stop(self, patience_s: float = 5.0) -> None:
@@ -176,6 +175,14 @@ class Runtime:
             self._bot_is_ready = True
         else:
             await self.actors.bot.whoami()
+
+    async def _measuring(self) -> None:
+        while True:
+            try:
+                self.intake.backlog.measured(await self.inbox.count("waiting"))
+            except Exception as error:
+                log.debug("inbox.not_measured", error=type(error).__name__)
+            await asyncio.sleep(_MEASURE_EVERY_S)
 
     async def _pruning(self) -> None:
         while True:

@@ -50,7 +50,10 @@ class IntakeLimits:
 
 
 class Backlog:
-    """How many events are committed and not yet handled, as far as this process knows."""
+    """How many events are committed and not yet handled: measured now and then, counted up in between.
+
+    Other replicas take in and handle events of the same database, so only the database knows.
+    """
 
     def __init__(self, high_water: int) -> None:
         self._waiting = 0
@@ -59,8 +62,12 @@ class Backlog:
         self._high_water = high_water
 
     def add(self, count: int) -> None:
-        """So many more events wait (negative: fewer)."""
-        self._waiting = max(0, self._waiting + count)
+        """So many more events wait."""
+        self.measured(self._waiting + count)
+
+    def measured(self, count: int) -> None:
+        """So many events wait in the database."""
+        self._waiting = count
         if self._waiting < self._high_water:
             self._room.set()
         else:

@@ -134,14 +134,14 @@ class Worker:
             return
         query = (
             sa.select(inbox.c.room_id)
-            .where(inbox.c.shard.in_(held), inbox.c.state == "waiting", inbox.c.attempts == 0)
+            .where(inbox.c.shard.in_(held), inbox.c.state == "waiting")
             .distinct()
             .limit(1000)
         )
         async with self._database.connect() as connection:
             waiting = (await connection.execute(query)).all()
         for row in waiting:
-            self._rooms.poke(row.room_id)
+            self._rooms.poke_if_idle(row.room_id)
 
     async def _drain(self, room_id: str) -> int | None:
         query = (

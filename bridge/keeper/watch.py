@@ -141,8 +141,10 @@ class Watch:
 
     async def _refresh(self) -> None:
         now = self._clock()
+        # A call that is stored while we read is not in what we read, but watched all the same.
+        before = set(self._rooms_of)
         watched = await self._calls.watched(now)
-        for call_id in set(self._rooms_of) - {w.call_id for w in watched}:
+        for call_id in before - {w.call_id for w in watched}:
             self._remove(call_id)
         held = self._ownership.held
         for item in watched:

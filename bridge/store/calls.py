@@ -92,15 +92,16 @@ class CallStore:
 
 
 async def current(connection: AsyncConnection, room_id: str) -> Record | None:
-    """The room's call that is not over, or None."""
+    """The room's call that is not over, or None; locked, so that no look changes it until the commit."""
     query = sa.select(calls.c.call, calls.c.shown).where(calls.c.room_id == room_id, ~calls.c.is_over)
+    query = query.with_for_update()
     row = (await connection.execute(query)).first()
     return None if row is None else Record(decode_call(row.call), decode_shown(row.shown))
 
 
 async def by_id(connection: AsyncConnection, call_id: str) -> Record | None:
-    """One call, inside a unit of work."""
-    query = sa.select(calls.c.call, calls.c.shown).where(calls.c.id == call_id)
+    """One call, locked until the commit."""
+    query = sa.select(calls.c.call, calls.c.shown).where(calls.c.id == call_id).with_for_update()
     row = (await connection.execute(query)).first()
     return None if row is None else Record(decode_call(row.call), decode_shown(row.shown))
 

@@ -30,12 +30,14 @@ class House:
     Attributes:
         livekit: The SFU behind it.
         max_participants: How many may be in one meeting.
+        refused: Devices that the browser shall refuse by the page's permissions policy.
         port: Where the page is.
         hints: Ids of the calls that somebody got a token for, in order.
     """
 
     livekit: LiveKit
     max_participants: int = 10
+    refused: tuple[str, ...] = ()
     port: int = field(default_factory=reserve_port)
     hints: list[str] = field(default_factory=list)
 
@@ -75,6 +77,7 @@ class House:
         )
         app = web.Application()
         app.add_routes(routes(desk, StaticPage()))
+        app.on_response_prepare.append(self._refuse_devices)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         await web.TCPSite(self._runner, HOST, self.port, reuse_address=True).start()
@@ -106,6 +109,10 @@ class House:
         """End a meeting for everybody, as ``!visio end`` does."""
         self._calls[call.id] = call.but(state=CallState.ENDED, url=None)
         await self.provider.close(call)
+
+    async def _refuse_devices(self, _: web.Request, response: web.StreamResponse) -> None:
+        if self.refused:
+            response.headers["Permissions-Policy"] = ", ".join(f"{device}=()" for device in self.refused)
 
     async def _find(self, link_id: str) -> Call | None:
         return self._calls.get(link_id)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import Route, expect
+from playwright.async_api import expect
 
-from tests.browser.conftest import NewGuest
-from tests.browser.guest import Guest
+from bridge.demo.peers.livekit import LiveKit
+from tests.browser.conftest import NewGuest, OpenHouse
 from tests.browser.house import House, link_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -24,24 +24,11 @@ NO_CAMERA = """
 """
 
 
-async def refuse(guest: Guest, *features: str) -> None:
-    """Have the browser itself refuse these devices, by the page's permissions policy."""
-
-    async def answer(route: Route) -> None:
-        response = await route.fetch()
-        policy = ", ".join(f"{feature}=()" for feature in features)
-        await route.fulfill(response=response, headers={**response.headers, "permissions-policy": policy})
-
-    await guest.page.route("**/call/*", answer)
-
-
 async def test_a_refused_camera_is_told_and_one_joins_with_the_microphone(
-    house: House, new_guest: NewGuest
+    open_house: OpenHouse, livekit: LiveKit, new_guest: NewGuest
 ) -> None:
-    call = await house.opens()
-    ada = await new_guest("about:blank")
-    await refuse(ada, "camera")
-    await ada.page.goto(link_of(call))
+    house = await open_house(livekit, refused=("camera",))
+    ada = await new_guest(await house.opens())
     await expect(ada.page.get_by_text("Access to the camera is refused.")).to_be_visible()
     await expect(ada.switch("Micro", "Microphone")).to_be_checked()
     await ada.passes_axe()
@@ -53,13 +40,15 @@ async def test_a_refused_camera_is_told_and_one_joins_with_the_microphone(
     await ada.passes_axe()
 
 
-async def test_with_everything_refused_one_joins_to_listen(house: House, new_guest: NewGuest) -> None:
+async def test_with_everything_refused_one_joins_to_listen(
+    open_house: OpenHouse, livekit: LiveKit, new_guest: NewGuest
+) -> None:
+    house = await open_house(livekit)
     call = await house.opens()
-    speaker = await new_guest(call)
-    await speaker.join("Ada")
-    marie = await new_guest("about:blank", language="fr")
-    await refuse(marie, "camera", "microphone")
-    await marie.page.goto(link_of(call))
+    ada = await new_guest(call)
+    await ada.join("Ada")
+    house.refused = ("camera", "microphone")
+    marie = await new_guest(call, language="fr")
     await expect(marie.page.get_by_text("L’accès au micro est refusé.")).to_be_visible()
     await marie.join("Marie")
     await marie.receives_sound_and_pictures()

@@ -23,7 +23,8 @@ from bridge.demo.peers.ports import release_port, reserve_port
 from bridge.demo.peers.postgres import Postgres
 from bridge.demo.peers.process import Peer, PeerFailed
 from bridge.demo.peers.synapse import Synapse
-from tests.conftest import NewUser
+from tests.conftest import MakeBridge, NewUser
+from tests.support.bridges import LocalBridge
 from tests.support.slots import Slot
 from tests.support.waiting import alive, until
 from tests.support.webhook_relay import WebhookRelay, deliver
@@ -300,3 +301,27 @@ def test_nothing_listens_on_other_than_loopback(synapse: Synapse, livekit: LiveK
     for peer in (synapse, livekit):
         assert "0.0.0.0" not in "".join(path.read_text() for path in peer.folder.glob("*.yaml"))
         assert os.stat(next(peer.folder.glob("*.yaml"))).st_uid == os.getuid()
+
+
+async def test_the_shared_bridge_comes_when_it_is_invited(bridge: LocalBridge, alice: MatrixUser) -> None:
+    room = await alice.create_room(invite=[bridge.bot_id])
+    await alice.wait_until(lambda: bridge.bot_id in alice.room(room).members())
+
+
+async def test_a_bridge_of_ones_own_is_killed_changed_and_started_again(
+    make_bridge: MakeBridge, alice: MatrixUser, postgres_url: str
+) -> None:
+    own = make_bridge({"bot": {"language": "en"}, "database": {"url": postgres_url}})
+    await own.start()
+    own.kill()
+    own.settings["commands"] = {"prefix": "!meet"}
+    await own.start()
+    room = await alice.create_room(invite=[own.bot_id])
+    await alice.wait_for(room, lambda event: "!meet" in event["content"].get("body", ""))
+    assert await own.stop() == 0
+
+
+def test_who_may_not_install_a_package_is_told_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(cache.InstallFailed, match="apt-get install chromium"):
+        cache.apt_install("chromium")
