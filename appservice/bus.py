@@ -10,18 +10,26 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import asyncpg
 import orjson
 import sqlalchemy as sa
 import structlog
 
 from appservice.database import Database
+from appservice.faults import place
 
 log = structlog.get_logger()
 
 _CHANNEL = "passerelle"
-_RETRY_S = 2.0
 _LARGEST = 7_000  # PostgreSQL refuses payloads of 8,000 bytes and more.
+
+# One statement for all that gathered, and no wait for the disk: the commit of a NOTIFY holds a lock of the
+# whole database server, and a hint that is lost with the server's memory is one that nobody waits for.
+_NOTIFY = sa.text(
+    """
+    SELECT set_config('synchronous_commit', 'off', true), pg_notify(:channel, payload)
+    FROM unnest(CAST(:payloads AS text[])) AS hints (payload)
+    """
+)
 
 Listener = Callable[[Mapping[str, Any]], None]
 
@@ -29,12 +37,14 @@ Listener = Callable[[Mapping[str, Any]], None]
 class Bus:
     """Publishes hints to the other replicas, and hands theirs to whoever subscribed."""
 
-    def __init__(self, database: Database, replica: str) -> None:
+    def __init__(self, database: Database, replica: str, *, retry_s: float = 2.0) -> None:
         self._database = database
         self._replica = replica
+        self._retry_s = retry_s
         self._listeners: dict[str, list[Listener]] = {}
         self._waiting: list[str] = []
         self._wake = asyncio.Event()
+        self._listens = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     def subscribe(self, topic: str, listener: Listener) -> None:
@@ -45,10 +55,14 @@ class Bus:
         """Tell the other replicas; returns at once."""
         if not self._database.is_postgres:
             return
-        payload = orjson.dumps({"from": self._replica, "topic": topic, "hint": dict(hint)}).decode()
+        payload = orjson.dumps({"from": self._replica, "topic": topic, "hint": dict(hint)})
         if len(payload) < _LARGEST:
-            self._waiting.append(payload)
+            self._waiting.append(payload.decode())
             self._wake.set()
+
+    async def listening(self) -> None:
+        """Return once hints of the other replicas arrive; at once while they do."""
+        await self._listens.wait()
 
     async def start(self) -> None:
         """Listen and publish, on PostgreSQL."""
@@ -70,39 +84,41 @@ class Bus:
             self._wake.clear()
             payloads, self._waiting = self._waiting, []
             try:
-                # One commit for all that gathered: NOTIFY takes a lock of the whole database.
                 async with self._database.begin() as connection:
-                    for payload in payloads:
-                        await connection.execute(
-                            sa.text("SELECT pg_notify(:channel, :payload)"),
-                            {"channel": _CHANNEL, "payload": payload},
-                        )
+                    await connection.execute(_NOTIFY, {"channel": _CHANNEL, "payloads": payloads})
             except Exception as error:
                 log.warning("bus.publish_failed", error=type(error).__name__, lost=len(payloads))
 
     async def _listening(self) -> None:
-        url = self._database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
         while True:
             try:
-                await self._listen_once(url)
+                await self._listen_once()
             except Exception as error:
                 log.warning("bus.listen_failed", error=type(error).__name__)
-            await asyncio.sleep(_RETRY_S)
+            await asyncio.sleep(self._retry_s)
 
-    async def _listen_once(self, url: str) -> None:
-        connection = await asyncpg.connect(url, timeout=5)
-        closed = asyncio.Event()
-        connection.add_termination_listener(lambda _connection: closed.set())
-        try:
-            await connection.add_listener(_CHANNEL, self._heard)
-            await closed.wait()
-        finally:
-            if not connection.is_closed():
-                connection.terminate()
+    async def _listen_once(self) -> None:
+        # One of the pool's connections, so that it is made as the others are (TLS, password).
+        async with self._database.engine.connect() as connection:
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            closed = asyncio.Event()
+            driver.add_termination_listener(lambda _connection: closed.set())
+            try:
+                await driver.add_listener(_CHANNEL, self._heard)
+                self._listens.set()
+                await closed.wait()
+            finally:
+                self._listens.clear()
+                # It listens for good: never hand it to anybody else.
+                await connection.invalidate()
 
     def _heard(self, _connection: Any, _pid: int, _channel: str, payload: Any) -> None:
-        message = orjson.loads(payload)
-        if message.get("from") == self._replica:
-            return
-        for listener in self._listeners.get(str(message.get("topic")), ()):
-            listener(message.get("hint", {}))
+        try:
+            message = orjson.loads(payload)
+            if message["from"] == self._replica:
+                return
+            for listener in self._listeners.get(message["topic"], ()):
+                listener(message["hint"])
+        except Exception as error:
+            # Anybody with a connection may notify, and another version may say it otherwise.
+            log.warning("bus.hint_not_understood", error=place(error))

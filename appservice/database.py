@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,27 +29,31 @@ class DatabaseInUse(Exception):
     """
 
 
-OUTAGES: tuple[type[BaseException], ...] = (
-    exc.OperationalError,
-    exc.InterfaceError,
-    exc.TimeoutError,
-    ConnectionError,
-    TimeoutError,
-    OSError,
+# SQLSTATE classes that mean "the server is away or going away": 08 connection, 53 resources, 57P operator
+# intervention (shutdown, crash, starting up), 25006 read only, as after a failover.
+_OUTAGE_STATES = ("08", "53", "57P", "25006")
+# SQLite says OperationalError for a mistake in a statement too; only these mean the file or its disk.
+_OUTAGE_CODES = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+    }
 )
-# SQLSTATE classes that mean "the server is away or going away", wrapped by SQLAlchemy as DBAPIError:
-# 08 connection, 53 resources, 57P operator intervention (shutdown, crash, starting up).
-_OUTAGE_STATES = ("08", "53", "57P")
 
 
 def is_outage(error: BaseException) -> bool:
     """Whether an error says that the database is away, as opposed to a defect of ours."""
-    if isinstance(error, OUTAGES):
-        return True
     if isinstance(error, exc.DBAPIError):
-        state = str(getattr(error.orig, "sqlstate", "") or "")
-        return error.connection_invalidated or state.startswith(_OUTAGE_STATES)
-    return False
+        state = str(getattr(error.orig, "sqlstate", None) or "")
+        code = int(getattr(error.orig, "sqlite_errorcode", None) or 0) & 0xFF
+        return error.connection_invalidated or state.startswith(_OUTAGE_STATES) or code in _OUTAGE_CODES
+    # Connecting fails with the operating system's errors, unwrapped.
+    return isinstance(error, exc.TimeoutError | OSError)
 
 
 @dataclass(slots=True)
@@ -121,11 +126,12 @@ class Database:
         """Make erased content unreadable: SQLite keeps old pages in its log until it is folded in."""
         if self.is_postgres:
             return
-        raw = await self.engine.raw_connection()
-        try:
-            await raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
-        finally:
-            raw.close()
+        # Not through SQLAlchemy's own execute: it would begin a transaction, in which SQLite refuses this.
+        async with self.engine.connect() as connection:
+            raw = await connection.get_raw_connection()
+            driver: Any = raw.driver_connection
+            cursor = await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            await cursor.close()
 
     async def ping(self, timeout: float = 3.0) -> None:
         """Ask the database for one row.

@@ -1,4 +1,4 @@
-"""Whether the homeserver answers, known in one place, so that an outage is one probe and not thousands."""
+"""Whether a peer answers, known in one place, so that an outage is one probe and not thousands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LONGEST_WAIT_S = 8.0
 
 
 class Gate:
-    """Open while the homeserver answers. Whoever meets an outage closes it; one probe opens it again.
+    """Open while the peer answers. Whoever meets an outage closes it; one probe opens it again.
 
     It starts closed: the first probe is part of starting.
     """
@@ -29,7 +29,7 @@ class Gate:
 
     @property
     def is_open(self) -> bool:
-        """Whether the last word from the homeserver was an answer."""
+        """Whether the last word from the peer was an answer."""
         return self._open.is_set()
 
     def on_reopened(self, callback: Callable[[], None]) -> None:
@@ -37,7 +37,7 @@ class Gate:
         self._reopened.append(callback)
 
     async def wait(self) -> None:
-        """Return once the homeserver answers."""
+        """Return once the peer answers."""
         await self._open.wait()
 
     def start(self) -> None:
@@ -45,7 +45,7 @@ class Gate:
         self._task = asyncio.create_task(self._probing(0.0), name=f"gate-{self._name}")
 
     def close(self, why: str) -> None:
-        """Say that the homeserver did not answer."""
+        """Say that the peer did not answer."""
         if not self._open.is_set():
             return
         self._open.clear()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -49,35 +51,33 @@ class Inbox:
             Exception: whatever the driver says; `is_outage` tells what it means.
         """
         async with asyncio.timeout(timeout):
-            if self._database.is_postgres and kept and not aside:
-                async with self._autocommit.connect() as connection:
-                    await connection.execute(_PG_INSERT, self._columns(kept))
-                return
-            insert = pg_insert if self._database.is_postgres else sqlite_insert
-            now = self._clock()
-            async with self._database.begin() as connection:
-                if kept:
-                    await connection.execute(
-                        insert(inbox).on_conflict_do_nothing(index_elements=["event_id"]),
-                        [self._row(item) for item in kept],
-                    )
-                if aside:
-                    await connection.execute(
-                        insert(set_aside).on_conflict_do_nothing(
-                            index_elements=["kind", "reference", "sha256"]
-                        ),
-                        [
-                            {
-                                "kind": item.kind,
-                                "reference": item.reference,
-                                "length": item.length,
-                                "sha256": item.sha256,
-                                "reason": item.reason,
-                                "received_ts": now,
-                            }
-                            for item in aside
-                        ],
-                    )
+            try:
+                await self._commit(kept, aside)
+            except exc.DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                # A pooled connection that died with the server's last restart says nothing of the server
+                # now, and SQLAlchemy has dropped its like; a 503 would cost a back-off of the homeserver.
+                await self._commit(kept, aside)
+
+    async def _commit(self, kept: Sequence[Kept], aside: Sequence[SetAside]) -> None:
+        if self._database.is_postgres and kept and not aside:
+            async with self._autocommit.connect() as connection:
+                await connection.execute(_PG_INSERT, self._columns(kept))
+            return
+        insert = pg_insert if self._database.is_postgres else sqlite_insert
+        now = self._clock()
+        async with self._database.begin() as connection:
+            if kept:
+                await connection.execute(
+                    insert(inbox).on_conflict_do_nothing(index_elements=["event_id"]),
+                    [self._row(item) for item in kept],
+                )
+            if aside:
+                await connection.execute(
+                    insert(set_aside).on_conflict_do_nothing(index_elements=["kind", "reference", "sha256"]),
+                    [dataclasses.asdict(item) | {"received_ts": now} for item in aside],
+                )
 
     async def prune(self) -> int:
         """Forget handled events that are too old to come again; answers how many."""

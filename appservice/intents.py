@@ -71,34 +71,39 @@ class Intent:
         """The user id that the homeserver knows us by; the cheapest request that proves the token."""
         return str((await self._client.request("GET", V3.account.whoami)).get("user_id", ""))
 
-    async def set_display_name(self, name: str) -> None:
-        """Set the profile's name, if it is another one."""
-        path = V3.profile[self.user_id].displayname
+    async def set_profile(self, field: str, value: str) -> None:
+        """Set ``displayname`` or ``avatar_url``, if it is another one: each change is told to every room.
+
+        A homeserver that allows no change of profiles leaves it as it is.
+        """
+        path = V3.profile[self.user_id][field]
         try:
-            if (await self._request("GET", path)).get("displayname") == name:
+            if (await self._request("GET", path)).get(field) == value:
                 return
         except MatrixError as error:
             if error.can_heal:
                 raise
-        await self._request("PUT", path, {"displayname": name})
+        try:
+            await self._request("PUT", path, {field: value})
+        except MatrixError as error:
+            if error.can_heal or error.status == 401:
+                raise
+            log.warning("intent.profile_refused", field=field, why=str(error))
 
     async def send_event(self, room_id: str, event_type: str, content: Mapping[str, Any], txn_id: str) -> str:
         """Send a message event; answers its event id."""
-        answer = await self._request("PUT", V3.rooms[room_id].send[event_type][txn_id], content)
-        return str(answer["event_id"])
+        return _event_id(await self._request("PUT", V3.rooms[room_id].send[event_type][txn_id], content))
 
     async def send_state(
         self, room_id: str, event_type: str, state_key: str, content: Mapping[str, Any]
     ) -> str:
         """Send a state event; answers its event id."""
-        answer = await self._request("PUT", V3.rooms[room_id].state[event_type][state_key], content)
-        return str(answer["event_id"])
+        return _event_id(await self._request("PUT", V3.rooms[room_id].state[event_type][state_key], content))
 
     async def redact(self, room_id: str, event_id: str, txn_id: str, reason: str | None) -> str:
         """Redact an event; answers the redaction's event id."""
         body = {"reason": reason} if reason else {}
-        answer = await self._request("PUT", V3.rooms[room_id].redact[event_id][txn_id], body)
-        return str(answer["event_id"])
+        return _event_id(await self._request("PUT", V3.rooms[room_id].redact[event_id][txn_id], body))
 
     async def join(self, room_id: str, via: tuple[str, ...]) -> None:
         """Join a room that the user is invited to, or that is public."""
@@ -127,6 +132,14 @@ class Intent:
         return joined if isinstance(joined, dict) else {}
 
 
+def _event_id(answer: Mapping[str, Any]) -> str:
+    event_id = answer.get("event_id")
+    if not isinstance(event_id, str):
+        # Not the homeserver's own answer: something in front of it says 200 to everything.
+        raise MatrixError(502, "", "an answer without event_id")
+    return event_id
+
+
 class Actors:
     """The bot and its ghosts."""
 
@@ -136,11 +149,13 @@ class Actors:
         self.namespace = namespace
         self.bot = Intent(client, namespace.bot_id)
 
-    async def prepare_bot(self, display_name: str) -> None:
-        """Register the bot, give it its device and its name. Safe to repeat."""
+    async def prepare_bot(self, display_name: str, avatar: str | None = None) -> None:
+        """Register the bot, give it its device, its name and its picture. Safe to repeat."""
         await self.bot.register()
         await self.bot.create_device(display_name)
-        await self.bot.set_display_name(display_name)
+        await self.bot.set_profile("displayname", display_name)
+        if avatar is not None:
+            await self.bot.set_profile("avatar_url", avatar)
 
     async def of(self, user_id: str | None) -> Intent:
         """The bot, or a ghost that is registered by now."""

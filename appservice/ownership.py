@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import sqlalchemy as sa
@@ -25,12 +26,22 @@ from appservice.tables import replicas, shards
 
 log = structlog.get_logger()
 
-LEASE_MS = 6_000
-RENEW_S = 2.0
 _FORGET_REPLICA_MS = 3_600_000
+
+_IDLE_MS = 20_000
+"""How long a transaction of ours may stand still. A machine that vanishes in the middle of one would keep
+its rooms' lease rows locked until the server notices, which takes TCP two hours."""
 
 Gained = Callable[[frozenset[int]], None]
 """Told which shards this process has just become the owner of."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseTimes:
+    """How long a lease holds, milliseconds, and how often it is renewed, seconds."""
+
+    lease_ms: int = 6_000
+    renew_s: float = 2.0
 
 
 class NotOwner(Exception):
@@ -96,9 +107,10 @@ class SoleOwner:
 class LeasedOwnership:
     """Shares the shards with the other replicas on one PostgreSQL."""
 
-    def __init__(self, database: Database, replica: str) -> None:
+    def __init__(self, database: Database, replica: str, times: LeaseTimes | None = None) -> None:
         self._database = database
         self._replica = replica
+        self._times = times or LeaseTimes()
         self._fences: dict[int, int] = {}
         self._good_until = 0.0
         self._callbacks: list[Gained] = []
@@ -118,7 +130,11 @@ class LeasedOwnership:
         fence = self._fences.get(shard)
         row = (
             await connection.execute(
-                sa.select(shards.c.owner, shards.c.fence)
+                sa.select(
+                    shards.c.owner,
+                    shards.c.fence,
+                    sa.func.set_config("idle_in_transaction_session_timeout", str(_IDLE_MS), True),
+                )
                 .where(shards.c.shard == shard)
                 .with_for_update(read=True)
             )
@@ -155,7 +171,7 @@ class LeasedOwnership:
 
     async def _renew(self) -> None:
         while True:
-            await asyncio.sleep(RENEW_S)
+            await asyncio.sleep(self._times.renew_s)
             try:
                 await self._round()
             except Exception as error:
@@ -171,7 +187,7 @@ class LeasedOwnership:
             kept = await connection.execute(
                 sa.update(shards)
                 .where(shards.c.owner == self._replica, shards.c.until_ts > now)
-                .values(until_ts=now + LEASE_MS)
+                .values(until_ts=now + self._times.lease_ms)
                 .returning(shards.c.shard, shards.c.fence)
             )
             fences = {row.shard: row.fence for row in kept}
@@ -182,7 +198,7 @@ class LeasedOwnership:
         gained = frozenset(taken) | (frozenset(fences) - frozenset(self._fences))
         self._fences = {**fences, **taken}
         # Counted from before the question was asked, so that our clock runs out before the database's.
-        self._good_until = asked_at + LEASE_MS / 1000
+        self._good_until = asked_at + self._times.lease_ms / 1000
         if gained:
             log.info("ownership.gained", shards=len(gained), held=len(self._fences), replicas=peers)
             for callback in self._callbacks:
@@ -206,7 +222,7 @@ class LeasedOwnership:
             .on_conflict_do_update(index_elements=["replica"], set_={"seen_ts": now})
         )
         await connection.execute(sa.delete(replicas).where(replicas.c.seen_ts < now - _FORGET_REPLICA_MS))
-        alive = sa.select(sa.func.count()).where(replicas.c.seen_ts > now - LEASE_MS)
+        alive = sa.select(sa.func.count()).where(replicas.c.seen_ts > now - self._times.lease_ms)
         return int((await connection.execute(alive)).scalar_one())
 
     async def _give_back(
@@ -229,7 +245,7 @@ class LeasedOwnership:
         taken = await connection.execute(
             sa.update(shards)
             .where(shards.c.shard.in_(free))
-            .values(owner=self._replica, until_ts=now + LEASE_MS, fence=shards.c.fence + 1)
+            .values(owner=self._replica, until_ts=now + self._times.lease_ms, fence=shards.c.fence + 1)
             .returning(shards.c.shard, shards.c.fence)
         )
         return {row.shard: row.fence for row in taken}

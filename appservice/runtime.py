@@ -19,13 +19,13 @@ from appservice.gate import Gate
 from appservice.inbox import Inbox
 from appservice.intents import Actors
 from appservice.namespace import Namespace
-from appservice.ownership import LeasedOwnership, Ownership, SoleOwner
+from appservice.ownership import LeasedOwnership, LeaseTimes, Ownership, SoleOwner
 from appservice.sender import Refusals, Sender, SenderLimits
 from appservice.sharding import shard_of
 from appservice.transaction import Interest
 from appservice.unit_of_work import UnitsOfWork
 from appservice.web import HomeserverFace, Intake, IntakeLimits
-from appservice.worker import Handler, Worker
+from appservice.worker import Handler, Worker, WorkerLimits
 
 log = structlog.get_logger()
 
@@ -44,9 +44,11 @@ class RuntimeSettings:
         hs_token: The homeserver's token towards us.
         namespace: Who is ours.
         display_name: The bot's name.
+        avatar: The bot's picture, an ``mxc`` URI.
         intake: Limits of the intake.
+        worker: Limits of the worker.
         sender: Limits of the sender.
-        request_timeout_s: How long one request to the homeserver may take, seconds.
+        lease: How long a replica owns rooms without renewing it.
     """
 
     homeserver_url: str
@@ -55,9 +57,11 @@ class RuntimeSettings:
     hs_token: str = field(repr=False)
     namespace: Namespace
     display_name: str
+    avatar: str | None = None
     intake: IntakeLimits = field(default_factory=IntakeLimits)
+    worker: WorkerLimits = field(default_factory=WorkerLimits)
     sender: SenderLimits = field(default_factory=SenderLimits)
-    request_timeout_s: float = 35.0
+    lease: LeaseTimes = field(default_factory=LeaseTimes)
 
 
 class Runtime:
@@ -76,10 +80,11 @@ class Runtime:
         self.client = Client(settings.homeserver_url, settings.as_token, session)
         self.actors = Actors(self.client, settings.namespace)
         self.gate = Gate(self._ask_homeserver)
+        self._database_gate = Gate(database.ping, name="database")
         replica = uuid.uuid4().hex
         self.bus = Bus(database, replica)
         self.ownership: Ownership = (
-            LeasedOwnership(database, replica) if database.is_postgres else SoleOwner()
+            LeasedOwnership(database, replica, settings.lease) if database.is_postgres else SoleOwner()
         )
         self.works = UnitsOfWork(database, self.ownership, clock)
         self.inbox = Inbox(database, clock)
@@ -90,7 +95,14 @@ class Runtime:
     def build(self, handler: Handler, interest: Interest, refusals: Refusals) -> None:
         """Put the application's own parts in. Call once, before `start`."""
         self.worker = Worker(
-            self.database, self.ownership, self.works, self.actors, self.gate, handler, self.clock
+            self.database,
+            self.ownership,
+            self.works,
+            self.actors,
+            self.gate,
+            handler,
+            self.clock,
+            self.settings.worker,
         )
         self.sender = Sender(
             self.database,
@@ -103,13 +115,17 @@ class Runtime:
             self.settings.sender,
         )
         self.intake = Intake(self.inbox, interest, self._arrived, self.clock, self.settings.intake)
-        self.face = HomeserverFace(self.intake, self.settings.hs_token, self.settings.namespace)
+        self.face = HomeserverFace(
+            self.intake, self.settings.hs_token, self.settings.namespace, self._database_gate.close
+        )
         self.works.on_direct(self._direct_changed)
         self.bus.subscribe("inbox", lambda hint: self.worker.poke(str(hint["room_id"])))
         self.bus.subscribe(
             "direct", lambda hint: self._note_direct(str(hint["room_id"]), bool(hint["direct"]))
         )
-        self.gate.on_reopened(self._on_homeserver_back)
+        self.gate.on_reopened(self._ping_soon)
+        # We told the homeserver to send again later; "later" may be ten minutes for it.
+        self._database_gate.on_reopened(self._ping_soon)
 
     async def start(self) -> None:
         """Own rooms, start working, ask the homeserver to send what it holds. Does not need it to answer."""
@@ -121,6 +137,7 @@ class Runtime:
         self.sender.start()
         self._tasks.append(asyncio.create_task(self._pruning(), name="inbox-prune"))
         self._tasks.append(asyncio.create_task(self._measuring(), name="inbox-measure"))
+        self._database_gate.start()
         self.gate.start()
 
     async def stop(self, patience_s: float = 5.0) -> None:
@@ -130,6 +147,7 @@ class Runtime:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(self.worker.stop(patience_s), self.sender.stop(patience_s))
         await self.gate.stop()
+        await self._database_gate.stop()
         await self.bus.stop()
         await self.ownership.stop()
 
@@ -154,7 +172,9 @@ class Runtime:
         else:
             self.direct_rooms.discard(room_id)
 
-    def _on_homeserver_back(self) -> None:
+    def _ping_soon(self) -> None:
+        if not self.gate.is_open:
+            return  # it is pinged when it answers
         task = asyncio.create_task(self._ask_to_send_again(), name="homeserver-ping")
         self._tasks = [t for t in self._tasks if not t.done()]
         self._tasks.append(task)
@@ -171,7 +191,7 @@ class Runtime:
 
     async def _ask_homeserver(self) -> None:
         if not self._bot_is_ready:
-            await self.actors.prepare_bot(self.settings.display_name)
+            await self.actors.prepare_bot(self.settings.display_name, self.settings.avatar)
             self._bot_is_ready = True
         else:
             await self.actors.bot.whoami()
@@ -180,9 +200,20 @@ class Runtime:
         while True:
             try:
                 self.intake.backlog.measured(await self.inbox.count("waiting"))
+                if self.database.is_postgres:
+                    await self._refresh_direct()
             except Exception as error:
                 log.debug("inbox.not_measured", error=type(error).__name__)
             await asyncio.sleep(_MEASURE_EVERY_S)
+
+    async def _refresh_direct(self) -> None:
+        """Learn of direct chats whose hint was lost: what their people write is for the bot."""
+        before = set(self.direct_rooms)
+        async with self.database.connect() as connection:
+            found = await rooms.direct_rooms(connection)
+        # Only the differences, so that a hint that came while we read is not undone.
+        self.direct_rooms |= found - before
+        self.direct_rooms -= before - found
 
     async def _pruning(self) -> None:
         while True:

@@ -6,8 +6,7 @@ either side repeats the same request, which the homeserver answers with the even
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,6 +20,7 @@ from appservice.clock import Clock
 from appservice.database import Database, is_outage
 from appservice.edits import as_edit
 from appservice.errors import HomeserverUnreachable, MatrixError
+from appservice.faults import place
 from appservice.gate import Gate
 from appservice.intents import Actors
 from appservice.operations import (
@@ -33,15 +33,17 @@ from appservice.operations import (
     SendEvent,
     SendState,
 )
-from appservice.ownership import Ownership
+from appservice.ownership import NotOwner, Ownership
 from appservice.room_tasks import RoomTasks
+from appservice.sharding import shard_of
 from appservice.tables import outbox, published
 from appservice.unit_of_work import UnitOfWork, UnitsOfWork
 
 log = structlog.get_logger()
 
-_POLL_S = 2.0
 _LONGEST_WAIT_MS = 60_000
+_LONGEST_OUTAGE_WAIT_MS = 8_000
+_REFUSAL_ATTEMPTS = 3
 
 
 class Refusals(Protocol):
@@ -59,9 +61,13 @@ class SenderLimits:
 
     Attributes:
         rooms_at_once: Rooms that are written to side by side.
+        first_wait_ms: Wait after the first failure that may heal; doubles with each further one.
+        look_every_s: How often to look for writes that nobody told us about, seconds.
     """
 
     rooms_at_once: int = 16
+    first_wait_ms: int = 500
+    look_every_s: float = 2.0
 
 
 class Sender:
@@ -85,8 +91,14 @@ class Sender:
         self._gate = gate
         self._refusals = refusals
         self._clock = clock
-        self._rooms = RoomTasks(self._drain, at_once=(limits or SenderLimits()).rooms_at_once, name="outbox")
-        self._poll: asyncio.Task[None] | None = None
+        self._limits = limits or SenderLimits()
+        self._rooms = RoomTasks(
+            self._drain,
+            self._waiting,
+            at_once=self._limits.rooms_at_once,
+            look_every_s=self._limits.look_every_s,
+            name="outbox",
+        )
         self._observers: list[Callable[[str, int], None]] = []
         works.on_wrote(self._rooms.poke)
         gate.on_reopened(self.poke_all)
@@ -98,33 +110,20 @@ class Sender:
 
     def start(self) -> None:
         """Start looking for rows that nobody poked us about."""
-        self._poll = asyncio.create_task(self._polling(), name="outbox-poll")
+        self._rooms.start()
 
     async def stop(self, patience_s: float) -> None:
         """Finish the requests under way, then stop."""
-        if self._poll is not None:
-            self._poll.cancel()
-            await asyncio.gather(self._poll, return_exceptions=True)
         await self._rooms.stop(patience_s)
 
     def poke_all(self) -> None:
         """Look for rooms with something to send, now."""
-        if not self._rooms.is_stopping():
-            task = asyncio.ensure_future(self._poke_waiting())
-            task.add_done_callback(_log_failure)
+        self._rooms.look()
 
-    async def _polling(self) -> None:
-        while True:
-            await asyncio.sleep(_POLL_S)
-            try:
-                await self._poke_waiting()
-            except Exception as error:
-                log.warning("outbox.poll_failed", error=type(error).__name__, outage=is_outage(error))
-
-    async def _poke_waiting(self) -> None:
+    async def _waiting(self) -> Iterable[str]:
         held = self._ownership.held
         if not held or not self._gate.is_open:
-            return
+            return ()
         # Only a room's first row counts: what holds it holds all that follows.
         heads = (
             sa.select(sa.func.min(outbox.c.seq)).where(outbox.c.shard.in_(held)).group_by(outbox.c.room_id)
@@ -133,14 +132,14 @@ class Sender:
             outbox.c.seq.in_(heads), outbox.c.not_before_ts <= self._clock()
         )
         async with self._database.connect() as connection:
-            rows = (await connection.execute(query)).all()
-        for row in rows:
-            self._rooms.poke(row.room_id)
+            return (await connection.execute(query)).scalars().all()
 
     async def _drain(self, room_id: str) -> int | None:
         while not self._rooms.is_stopping():
             if not self._gate.is_open:
                 return None  # the gate pokes every waiting room when it opens again
+            if shard_of(room_id) not in self._ownership.held:
+                return None  # so does its owner
             row = await self._next(room_id)
             if row is None:
                 return None
@@ -175,7 +174,7 @@ class Sender:
             event_id = await self._execute(row, operation)
         except HomeserverUnreachable as error:
             self._gate.close(str(error))
-            return 1000
+            return await self._hold(row, self._growing(row, _LONGEST_OUTAGE_WAIT_MS), str(error))
         except MatrixError as error:
             return await self._failed(row, operation, error)
         await self._sent(row, operation, event_id)
@@ -187,24 +186,47 @@ class Sender:
             # A token that the homeserver does not know is an installation that is being changed, not a
             # reason to lose what waits.
             self._gate.close(str(error))
-            return 1000
+            return await self._hold(row, self._growing(row, _LONGEST_OUTAGE_WAIT_MS), str(error))
+        if error.is_rate_limit:
+            return await self._hold(row, error.retry_after_ms or self._growing(row), str(error), "limited")
         if error.can_heal:
-            wait = error.retry_after_ms or min(_LONGEST_WAIT_MS, 500 * 2 ** min(row.attempts, 8))
-            async with self._works.begin(row.room_id) as work:
-                await work.connection.execute(
-                    sa.update(outbox)
-                    .where(outbox.c.seq == row.seq)
-                    .values(not_before_ts=self._clock() + wait, attempts=outbox.c.attempts + 1)
-                )
-            log.info("outbox.held", why=str(error), wait_ms=wait, operation=row.operation)
-            self._tell("limited" if error.is_rate_limit else "retried", row)
-            return wait
+            return await self._hold(row, self._growing(row), str(error))
+        return await self._refuse(row, operation, error)
+
+    async def _refuse(self, row: Row[Any], operation: Operation, error: MatrixError) -> int | None:
         log.warning("outbox.refused", why=str(error), operation=row.operation)
-        async with self._works.begin(row.room_id) as work:
-            if await self._delete(work.connection, row):
-                await self._refusals.refused(operation, row.slot, error, work)
+        try:
+            async with self._works.begin(row.room_id) as work:
+                if await self._delete(work.connection, row):
+                    await self._refusals.refused(operation, row.slot, error, work)
+        except NotOwner:
+            raise
+        except Exception as defect:
+            if is_outage(defect):
+                raise
+            log.error("outbox.refusal_failed", error=place(defect), attempt=row.attempts + 1)
+            if row.attempts + 1 < _REFUSAL_ATTEMPTS:
+                return await self._hold(row, self._growing(row), place(defect))
+            # Better without the next rung than a room that waits for it for ever.
+            async with self._works.begin(row.room_id) as work:
+                await self._delete(work.connection, row)
         self._tell("refused", row)
         return None
+
+    def _growing(self, row: Row[Any], longest_ms: int = _LONGEST_WAIT_MS) -> int:
+        return int(min(longest_ms, self._limits.first_wait_ms * 2 ** min(row.attempts, 16)))
+
+    async def _hold(self, row: Row[Any], wait_ms: int, why: str, outcome: str = "retried") -> int:
+        """Let a row wait, and with it what follows in its room; written down, so that a restart waits too."""
+        async with self._works.begin(row.room_id) as work:
+            await work.connection.execute(
+                sa.update(outbox)
+                .where(outbox.c.seq == row.seq)
+                .values(not_before_ts=self._clock() + wait_ms, attempts=outbox.c.attempts + 1)
+            )
+        log.info("outbox.held", why=why, wait_ms=wait_ms, operation=row.operation)
+        self._tell(outcome, row)
+        return wait_ms
 
     async def _execute(self, row: Row[Any], operation: Operation) -> str | None:
         room_id, txn_id = row.room_id, row.txn_id
@@ -258,11 +280,19 @@ class Sender:
                     room_id=row.room_id,
                     slot=row.slot,
                     is_edit=has_original,
-                    sent_ts=self._clock(),
+                    sent_ts=await self._after_newest(work, row.slot),
                 )
             )
             if not has_original and operation.first is not None and operation.first != operation.content:
                 await self._follow_up(work, row, operation)
+
+    async def _after_newest(self, work: UnitOfWork, slot: str) -> int:
+        """The time now, but later than the slot's newest event: clocks may step back, order may not."""
+        query = sa.select(sa.func.max(published.c.sent_ts)).where(
+            published.c.room_id == work.room_id, published.c.slot == slot
+        )
+        newest = (await work.connection.execute(query)).scalar_one_or_none()
+        return max(self._clock(), 0 if newest is None else newest + 1)
 
     async def _follow_up(self, work: UnitOfWork, row: Row[Any], operation: SendEvent) -> None:
         """After a first event that held back: the whole content as an edit, unless a newer one waits."""
@@ -276,7 +306,7 @@ class Sender:
         query = sa.select(published.c.event_id).where(published.c.room_id == work.room_id)
         if isinstance(operation, RedactEdits):
             query = query.where(published.c.slot == operation.slot, published.c.is_edit)
-            query = query.order_by(published.c.sent_ts.desc(), published.c.event_id).offset(1)
+            query = query.order_by(published.c.sent_ts.desc()).offset(1)
         else:
             query = query.where(published.c.slot.startswith(operation.prefix, autoescape=True))
         for event_id in list((await work.connection.execute(query)).scalars()):
@@ -289,8 +319,3 @@ class Sender:
     def _tell(self, outcome: str, row: Row[Any]) -> None:
         for observer in self._observers:
             observer(outcome, self._clock() - row.created_ts)
-
-
-def _log_failure(task: asyncio.Future[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        log.warning("outbox.poll_failed", error=type(task.exception()).__name__)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +42,13 @@ class SetAside:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An element of ``events`` that no parser takes, as the bytes that it is."""
+
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """An event worth committing, and the JSON that the inbox keeps of it."""
 
@@ -58,7 +66,7 @@ class Sorted:
 
 
 def read_events(body: bytes) -> list[object]:
-    """The ``events`` of a transaction.
+    """The ``events`` of a transaction; `Unreadable` for those that are valid JSON but too much of it.
 
     Raises:
         UnreadableTransaction: invalid UTF-8, invalid JSON, not an object, no list of events.
@@ -72,16 +80,50 @@ def read_events(body: bytes) -> list[object]:
             parsed = json.loads(body.decode("utf-8"))
         except UnicodeDecodeError:
             raise UnreadableTransaction("not UTF-8") from None
-        except ValueError:
+        except json.JSONDecodeError:
             raise UnreadableTransaction("not JSON") from None
-        except RecursionError:
-            raise UnreadableTransaction("nested too deeply") from None
+        except (ValueError, RecursionError):
+            # Numbers of thousands of digits, thousands of brackets: one event, not all of them.
+            return [_read_element(text) for text in _elements(body)]
     if not isinstance(parsed, dict):
         raise UnreadableTransaction("not an object")
     events = parsed.get("events", [])
     if not isinstance(events, list):
         raise UnreadableTransaction("events is not a list")
     return events
+
+
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+
+
+def _elements(body: bytes) -> Iterator[bytes]:
+    """The texts of the objects in ``events``, told apart by their brackets alone."""
+    depth, start, within = 0, 0, False
+    key = b""
+    for found in _TOKEN.finditer(body):
+        token = found[0]
+        if token.startswith(b'"'):
+            if depth == 1:
+                key = token
+        elif token in b"[{":
+            depth += 1
+            if depth == 2:
+                within = key == b'"events"' and token == b"["
+            elif depth == 3:
+                start = found.start()
+        else:
+            if depth == 3 and within:
+                yield body[start : found.end()]
+            depth -= 1
+
+
+def _read_element(text: bytes) -> object:
+    for read in (orjson.loads, json.loads):
+        try:
+            return read(text)
+        except (ValueError, RecursionError):
+            continue
+    return Unreadable(text)
 
 
 def sort(events: list[object], interest: Interest, received_ts: int) -> Sorted:
@@ -91,7 +133,9 @@ def sort(events: list[object], interest: Interest, received_ts: int) -> Sorted:
     for raw in events:
         try:
             if not isinstance(raw, dict):
-                raise MalformedEvent("an event is not an object")
+                raise MalformedEvent(
+                    "more than can be parsed" if isinstance(raw, Unreadable) else "an event is not an object"
+                )
             content = interest(raw)
             if content is None:
                 continue
@@ -110,9 +154,17 @@ def set_aside_body(txn_id: str, length: int, sha256: str, reason: str) -> SetAsi
     return SetAside("transaction", _printable(txn_id), length, sha256, reason)
 
 
+def set_aside_kept(item: Kept, reason: str) -> SetAside:
+    """What is kept of an event that is well-formed and that the database does not take."""
+    data = item.body.encode()
+    return SetAside(
+        "event", _printable(item.event.event_id), len(data), hashlib.sha256(data).hexdigest(), reason
+    )
+
+
 def _set_aside_event(raw: object, reason: str) -> SetAside:
     try:
-        data = json.dumps(raw).encode()
+        data = raw.text if isinstance(raw, Unreadable) else json.dumps(raw).encode()
     except (ValueError, RecursionError):
         data = b""
     event_id = raw.get("event_id") if isinstance(raw, dict) else None

@@ -11,15 +11,19 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from appservice import operations, rooms
 from appservice.clock import Clock
 from appservice.database import Database
+from appservice.faults import place
 from appservice.ownership import Ownership
 from appservice.rooms import RoomFacts
 from appservice.sharding import shard_of
 from appservice.tables import outbox, published
+
+log = structlog.get_logger()
 
 
 class UnitOfWork:
@@ -95,6 +99,11 @@ class UnitOfWork:
         )
         return found.scalar_one_or_none()
 
+    async def waits(self, slot: str) -> bool:
+        """Whether the slot has an unsent version that a newer one would replace."""
+        unsent = sa.exists().where(outbox.c.room_id == self.room_id, outbox.c.slot == slot, ~outbox.c.frozen)
+        return bool((await self.connection.execute(sa.select(unsent))).scalar_one())
+
     async def event_of(self, slot: str) -> str | None:
         """The first event of a slot, or None while there is none."""
         found = await self.connection.execute(
@@ -120,7 +129,7 @@ class UnitOfWork:
     def committed(self) -> None:
         """Run the callbacks; called by `UnitsOfWork` only."""
         for callback in self._after:
-            callback()
+            _told(callback)
 
 
 class UnitsOfWork:
@@ -155,7 +164,15 @@ class UnitsOfWork:
         work.committed()
         if work.direct_changed is not None:
             for told in self._direct:
-                told(room_id, work.direct_changed)
+                _told(told, room_id, work.direct_changed)
         for written in work.wrote:
             for callback in self._wrote:
-                callback(written)
+                _told(callback, written)
+
+
+def _told(callback: Callable[..., None], *about: object) -> None:
+    """Call back; what is committed stays so, whatever the callback raises, and must not be done again."""
+    try:
+        callback(*about)
+    except Exception as error:
+        log.error("work.callback_failed", error=place(error))

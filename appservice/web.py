@@ -18,14 +18,17 @@ from aiohttp import web
 
 from appservice.clock import Clock
 from appservice.database import is_outage
+from appservice.faults import place
 from appservice.inbox import Inbox
 from appservice.namespace import Namespace
 from appservice.transaction import (
     Interest,
     SetAside,
+    Sorted,
     UnreadableTransaction,
     read_events,
     set_aside_body,
+    set_aside_kept,
     sort,
 )
 
@@ -127,7 +130,7 @@ class Intake:
             return
         found = sort(events, self._interest, self._clock())
         if found.kept or found.set_aside:
-            await self._inbox.add(found.kept, found.set_aside)
+            await self._commit(found)
             self.backlog.add(len(found.kept))
             for room_id in {item.event.room_id for item in found.kept}:
                 self._poke(room_id)
@@ -135,6 +138,26 @@ class Intake:
             log.warning("intake.event_set_aside", event_id=aside.reference, reason=aside.reason)
         for observer in self._observers:
             observer(found.seen, len(found.kept), len(found.set_aside))
+
+    async def _commit(self, found: Sorted) -> None:
+        try:
+            await self._inbox.add(found.kept, found.set_aside)
+            return
+        except Exception as error:
+            if is_outage(error):
+                raise
+            log.error("intake.refused_by_database", error=place(error))
+        # The homeserver would send what we refuse for ever: find the one event that the database does not
+        # take. If it takes nothing at all, this raises again, and nothing is lost.
+        for item in found.kept:
+            try:
+                await self._inbox.add((item,), ())
+            except Exception as error:
+                if is_outage(error):
+                    raise
+                await self._inbox.add((), (set_aside_kept(item, place(error)),))
+        if found.set_aside:
+            await self._inbox.add((), found.set_aside)
 
     async def put_aside(self, txn_id: str, length: int, sha256: str, reason: str) -> None:
         """Keep id, length, hash and reason of a body that cannot be read; no content."""
@@ -146,10 +169,21 @@ class Intake:
 class HomeserverFace:
     """The routes that the homeserver calls."""
 
-    def __init__(self, intake: Intake, hs_token: str, namespace: Namespace) -> None:
+    def __init__(
+        self, intake: Intake, hs_token: str, namespace: Namespace, on_database_away: Callable[[str], None]
+    ) -> None:
+        """Build the face.
+
+        Args:
+            intake: Where transactions go.
+            hs_token: The homeserver's token.
+            namespace: Who is ours.
+            on_database_away: Told why, each time the homeserver is asked to send again later.
+        """
         self._intake = intake
         self._hs_token = hs_token.encode()
         self._namespace = namespace
+        self._on_database_away = on_database_away
 
     def routes(self) -> list[web.RouteDef]:
         """Routes for the internal listener."""
@@ -168,7 +202,8 @@ class HomeserverFace:
             scheme, _, token = request.headers.get("Authorization", "").partition(" ")
             if scheme.lower() != "bearer" or not token:
                 return _error(401, "M_UNAUTHORIZED", "Missing access token")
-            if not hmac.compare_digest(token.strip().encode(), self._hs_token):
+            # Headers may hold any bytes; aiohttp hands those that are not UTF-8 on as surrogates.
+            if not hmac.compare_digest(token.strip().encode(errors="surrogateescape"), self._hs_token):
                 log.warning("intake.wrong_token")
                 return _error(403, "M_FORBIDDEN", "Wrong access token")
             return await handler(request)
@@ -177,19 +212,22 @@ class HomeserverFace:
 
     async def _transaction(self, request: web.Request) -> web.Response:
         txn_id = request.match_info["txn_id"]
+        body, length, digest = await self._read(request)
         try:
-            body = await self._read(request, txn_id)
-            if body is not None:
+            if body is None:
+                await self._intake.put_aside(txn_id, length, digest, "too large")
+            else:
                 await self._intake.take(txn_id, body)
         except Exception as error:
             if not is_outage(error):
                 raise
             log.warning("intake.database_away", error=type(error).__name__)
+            self._on_database_away(type(error).__name__)
             return _error(503, "M_UNKNOWN", "The database is away; please send again")
         return web.json_response({})
 
-    async def _read(self, request: web.Request, txn_id: str) -> bytes | None:
-        """The body, or None if it was too large: then it was read past, hashed and set aside."""
+    async def _read(self, request: web.Request) -> tuple[bytes | None, int, str]:
+        """The body (None if it is too large: then it was only read past), its length and hash."""
         limit = self._intake.limits.max_body
         chunks: list[bytes] = []
         length, digest = 0, hashlib.sha256()
@@ -200,10 +238,7 @@ class HomeserverFace:
                 chunks.append(chunk)
             else:
                 chunks.clear()
-        if length > limit:
-            await self._intake.put_aside(txn_id, length, digest.hexdigest(), "too large")
-            return None
-        return b"".join(chunks)
+        return (b"".join(chunks) if length <= limit else None), length, digest.hexdigest()
 
     async def _ping(self, _request: web.Request) -> web.Response:
         return web.json_response({})

@@ -12,9 +12,8 @@ import asyncio
 import base64
 import dataclasses
 import hashlib
-import traceback
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -26,22 +25,37 @@ from appservice.clock import Clock
 from appservice.database import Database, is_outage
 from appservice.errors import HomeserverUnreachable, MatrixError
 from appservice.events import Event
+from appservice.faults import place, trail
 from appservice.gate import Gate
 from appservice.intents import Actors
 from appservice.ownership import NotOwner, Ownership
 from appservice.room_tasks import RoomTasks
 from appservice.rooms import RoomFacts
+from appservice.sharding import shard_of
 from appservice.tables import inbox
 from appservice.transaction import decode
 from appservice.unit_of_work import UnitOfWork, UnitsOfWork
 
 log = structlog.get_logger()
 
-RETRY_DELAYS_MS = (250, 1_000, 4_000)
-"""Waits between the attempts at an event whose handling raises; after the last one it is set aside."""
-
-_POLL_S = 1.0
 _BATCH = 50
+_FACTS_WAIT_MS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLimits:
+    """How the worker goes about it.
+
+    Attributes:
+        rooms_at_once: Rooms whose events are handled side by side.
+        retry_delays_ms: Waits between the attempts at an event whose handling raises; after the last one
+            it is set aside.
+        look_every_s: How often to look for events that nobody told us about, seconds.
+    """
+
+    rooms_at_once: int = 8
+    retry_delays_ms: tuple[int, ...] = (250, 1_000, 4_000)
+    look_every_s: float = 1.0
 
 
 class Handler(Protocol):
@@ -55,16 +69,17 @@ class _FactsNeeded(Exception):
     """The room's state was never read: read it first, outside of any transaction."""
 
 
+class _HandlerFailed(Exception):
+    """The handler raised what would count as an outage if it did not come from the handler."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+
 def reference(event_id: str) -> str:
     """The short reference that a person can read out and an administrator can find in the log."""
     return base64.b32encode(hashlib.sha256(event_id.encode()).digest())[:8].decode().lower()
-
-
-def place(error: BaseException) -> str:
-    """Class and innermost place of an error, without its message, which may hold what people wrote."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{where}"
 
 
 class Worker:
@@ -79,8 +94,7 @@ class Worker:
         gate: Gate,
         handler: Handler,
         clock: Clock,
-        *,
-        rooms_at_once: int = 8,
+        limits: WorkerLimits | None = None,
     ) -> None:
         self._database = database
         self._ownership = ownership
@@ -89,8 +103,15 @@ class Worker:
         self._gate = gate
         self._handler = handler
         self._clock = clock
-        self._rooms = RoomTasks(self._drain, at_once=rooms_at_once, name="inbox")
-        self._poll: asyncio.Task[None] | None = None
+        self._limits = limits or WorkerLimits()
+        self._rooms = RoomTasks(
+            self._drain,
+            self._waiting,
+            at_once=self._limits.rooms_at_once,
+            look_every_s=self._limits.look_every_s,
+            name="inbox",
+        )
+        self._not_before: dict[str, float] = {}
         self._observers: list[Callable[[str, int], None]] = []
         gate.on_reopened(self.poke_all)
         ownership.on_gained(lambda _shards: self.poke_all())
@@ -101,13 +122,10 @@ class Worker:
 
     def start(self) -> None:
         """Start looking for events that nobody poked us about (another replica took them in)."""
-        self._poll = asyncio.create_task(self._polling(), name="inbox-poll")
+        self._rooms.start()
 
     async def stop(self, patience_s: float) -> None:
         """Finish the events being handled, then stop."""
-        if self._poll is not None:
-            self._poll.cancel()
-            await asyncio.gather(self._poll, return_exceptions=True)
         await self._rooms.stop(patience_s)
 
     def poke(self, room_id: str) -> None:
@@ -116,22 +134,12 @@ class Worker:
 
     def poke_all(self) -> None:
         """Look for rooms with events waiting, now."""
-        if not self._rooms.is_stopping():
-            task = asyncio.ensure_future(self._poke_waiting())
-            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._rooms.look()
 
-    async def _polling(self) -> None:
-        while True:
-            await asyncio.sleep(_POLL_S)
-            try:
-                await self._poke_waiting()
-            except Exception as error:
-                log.warning("inbox.poll_failed", error=type(error).__name__, outage=is_outage(error))
-
-    async def _poke_waiting(self) -> None:
+    async def _waiting(self) -> Iterable[str]:
         held = self._ownership.held
         if not held:
-            return
+            return ()
         query = (
             sa.select(inbox.c.room_id)
             .where(inbox.c.shard.in_(held), inbox.c.state == "waiting")
@@ -139,48 +147,52 @@ class Worker:
             .limit(1000)
         )
         async with self._database.connect() as connection:
-            waiting = (await connection.execute(query)).all()
-        for row in waiting:
-            self._rooms.poke_if_idle(row.room_id)
+            return (await connection.execute(query)).scalars().all()
 
     async def _drain(self, room_id: str) -> int | None:
+        if shard_of(room_id) not in self._ownership.held:
+            return None
+        wait_s = self._not_before.get(room_id, 0.0) - asyncio.get_running_loop().time()
+        if wait_s > 0:
+            return int(wait_s * 1000) + 1
         query = (
             sa.select(inbox)
             .where(inbox.c.room_id == room_id, inbox.c.state == "waiting")
             .order_by(inbox.c.seq)
             .limit(_BATCH)
         )
-        while not self._rooms.is_stopping():
-            async with self._database.connect() as connection:
-                rows = (await connection.execute(query)).all()
-            if not rows:
+        async with self._database.connect() as connection:
+            rows = (await connection.execute(query)).all()
+        for row in rows:
+            if self._rooms.is_stopping():
                 return None
-            for row in rows:
-                if self._rooms.is_stopping():
-                    return None
-                delay = await self._handle(row)
-                if delay is not None:
-                    return delay
-        return None
+            delay = await self._handle(row)
+            if delay is not None:
+                return delay
+        # With more to do the room queues up again, so that a busy one does not keep the others waiting.
+        return 0 if len(rows) == _BATCH else None
 
     async def _handle(self, row: Row[Any]) -> int | None:
         """Handle one row. Answers how long the room has to wait, milliseconds, or None to go on."""
-        event = decode(row.event_id, row.room_id, row.received_ts, row.body)
-        with structlog.contextvars.bound_contextvars(ref=reference(event.event_id)):
+        with structlog.contextvars.bound_contextvars(ref=reference(row.event_id)):
             try:
-                await self._once(event, row)
+                await self._once(row)
             except _FactsNeeded:
-                return await self._fetch_facts(event.room_id)
+                return await self._fetch_facts(row.room_id)
+            except _HandlerFailed as failure:
+                return await self._failed(row, failure.error)
             except NotOwner:
                 raise
             except Exception as error:
                 if is_outage(error):
                     raise
                 return await self._failed(row, error)
+        self._not_before.pop(row.room_id, None)
         self._tell("done", row)
         return None
 
-    async def _once(self, event: Event, row: Row[Any]) -> None:
+    async def _once(self, row: Row[Any]) -> None:
+        event = decode(row.event_id, row.room_id, row.received_ts, row.body)
         async with self._works.begin(event.room_id) as work:
             taken = await work.connection.execute(
                 sa.update(inbox)
@@ -195,7 +207,12 @@ class Worker:
                 raise _FactsNeeded
             if facts is not before:
                 await work.store_facts(facts)
-            await self._handler.handle(event, facts, work)
+            try:
+                await self._handler.handle(event, facts, work)
+            except OSError as error:
+                # The connection is there already, and a handler has nothing else to wait for: a file that
+                # is not found is a defect to set aside, not an outage to wait for.
+                raise _HandlerFailed(error) from error
 
     def _follow(self, facts: RoomFacts, event: Event) -> RoomFacts:
         """The facts after an event: state that is cached, and where the bot stands."""
@@ -213,34 +230,36 @@ class Worker:
 
     async def _fetch_facts(self, room_id: str) -> int | None:
         if not self._gate.is_open:
-            return 1_000
+            return _FACTS_WAIT_MS  # or until the gate opens again
         try:
             async with self._works.begin(room_id) as work:
                 known = await work.facts()
             fetched = await self._actors.fetch_facts(known, self._clock())
         except HomeserverUnreachable as error:
             self._gate.close(str(error))
-            return 1_000
+            return _FACTS_WAIT_MS
         except MatrixError as error:
             log.warning("inbox.facts_refused", why=str(error))
-            return error.retry_after_ms or 2_000
+            if error.is_outage or error.status == 401:
+                self._gate.close(str(error))
+            return self._hold(room_id, error.retry_after_ms or _FACTS_WAIT_MS)
         async with self._works.begin(room_id) as work:
             await work.store_facts(fetched)
         return 0
 
     async def _failed(self, row: Row[Any], error: Exception) -> int | None:
         attempts = row.attempts + 1
-        final = attempts > len(RETRY_DELAYS_MS)
+        final = attempts > len(self._limits.retry_delays_ms)
         log.error(
             "inbox.quarantined" if final else "inbox.handler_failed",
             error=place(error),
             attempt=attempts,
-            stack=[f"{Path(f.filename).name}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)],
+            trail=trail(error),
         )
         async with self._works.begin(row.room_id) as work:
             await work.connection.execute(
                 sa.update(inbox)
-                .where(inbox.c.seq == row.seq)
+                .where(inbox.c.seq == row.seq, inbox.c.state == "waiting")
                 .values(
                     attempts=attempts,
                     error=place(error),
@@ -248,7 +267,15 @@ class Worker:
                 )
             )
         self._tell("quarantined" if final else "retried", row)
-        return None if final else RETRY_DELAYS_MS[attempts - 1]
+        if final:
+            self._not_before.pop(row.room_id, None)
+            return None
+        return self._hold(row.room_id, self._limits.retry_delays_ms[attempts - 1])
+
+    def _hold(self, room_id: str, wait_ms: int) -> int:
+        """Let a room wait, whatever else arrives in it meanwhile."""
+        self._not_before[room_id] = asyncio.get_running_loop().time() + wait_ms / 1000
+        return wait_ms
 
     def _tell(self, outcome: str, row: Row[Any]) -> None:
         for observer in self._observers:

@@ -207,6 +207,7 @@ def _runtime_settings(settings: Settings) -> RuntimeSettings:
         hs_token=service.hs_token.get_secret_value(),
         namespace=Namespace(settings.homeserver.server_name, service.bot, service.ghost_prefix),
         display_name=settings.bot.display_name,
+        avatar=settings.bot.avatar,
         intake=IntakeLimits(max_body=settings.limits.max_body),
         sender=SenderLimits(rooms_at_once=settings.limits.sends_at_once),
     )

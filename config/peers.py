@@ -114,7 +114,7 @@ class Bot(Section):
 
     language: Language = Field(
         default="fr",
-        description="Language in rooms that did not choose one: fr or en.",
+        description="Language in rooms that did not choose one: fr, en or de.",
     )
     timezone: TimeZone = Field(
         default="Europe/Paris",

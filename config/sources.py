@@ -183,7 +183,8 @@ def _read_secret(folder: Path, path: object, key: str, problems: list[Problem]) 
         return None
     try:
         secret = (folder / path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
+        # A ValueError is a file that is not UTF-8, or a path with a NUL in it.
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         problems.append(
             Problem(key, f"“{folder / path}” cannot be read: {reason}", "the path of a readable file")

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainSerializer, PlainVali
 
 from config.problems import Wrong
 
-LANGUAGES = ("fr", "en")
+LANGUAGES = ("fr", "en", "de")
 """Languages that the bridge's texts exist in; the first is the default."""
 
 

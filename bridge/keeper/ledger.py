@@ -136,7 +136,8 @@ class Ledger:
         if (state, roster) == (shown.state, shown.roster):
             return shown, 0
         pace = shown.pace
-        if state == shown.state:
+        if state == shown.state and not await work.waits(card_slot(call.id)):
+            # What replaces an edit that has not left yet, as while the homeserver is away, costs nothing.
             allowed, pace, wait = may_edit(pace, work.now, call.count)
             if not allowed:
                 return dataclasses.replace(shown, pace=pace), wait

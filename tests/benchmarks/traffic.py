@@ -47,29 +47,57 @@ class Traffic:
     def transaction(self) -> bytes:
         """One transaction's body: ASCII-escaped JSON without spaces, as Synapse sends it."""
         concerning = set(self._random.sample(range(BATCH), self.ours))
-        events = [self._ours() if at in concerning else self._chat() for at in range(BATCH)]
+        events = [self._ours() if at in concerning else self._others() for at in range(BATCH)]
         return json.dumps({"events": events}, separators=(",", ":")).encode("ascii")
 
     def _ours(self) -> dict[str, Any]:
         if self.kind == "command":
-            subject = " ".join(self._random.choices(_WORDS, k=6))
-            return self._event("m.room.message", self._message(f"!visio {subject}"))
+            return self._event("m.room.message", _text(f"!visio {self._words(6)}"))
         users = {f"@agent{number}:{self.server}": 50 for number in range(8)}
         content = {"users": users, "users_default": 0, "events_default": 0, "state_default": 50, "invite": 0}
         return {**self._event("m.room.power_levels", content), "state_key": ""}
 
-    def _chat(self) -> dict[str, Any]:
-        return self._event(
-            "m.room.message", self._message(" ".join(self._random.choices(_WORDS, k=26)).capitalize())
+    def _others(self) -> dict[str, Any]:
+        """What people do in rooms: they write, reply, react, correct themselves, come and go."""
+        make = self._random.choices(
+            (self._said, self._reply, self._edit, self._reaction, self._member), (70, 10, 5, 10, 5)
         )
+        return make[0]()
 
-    def _message(self, body: str) -> dict[str, Any]:
-        return {"body": body, "m.mentions": {}, "msgtype": "m.text"}
+    def _said(self) -> dict[str, Any]:
+        return self._event("m.room.message", _text(self._words(30).capitalize()))
+
+    def _reply(self) -> dict[str, Any]:
+        said = self._words(12)
+        content = {**_text(said), "format": "org.matrix.custom.html", "formatted_body": f"<p>{said}</p>"}
+        relation = {"m.in_reply_to": {"event_id": self._event_id()}}
+        return self._event("m.room.message", {**content, "m.relates_to": relation})
+
+    def _edit(self) -> dict[str, Any]:
+        said = self._words(10)
+        relation = {"rel_type": "m.replace", "event_id": self._event_id()}
+        content = {**_text(f"* {said}"), "m.new_content": _text(said), "m.relates_to": relation}
+        return self._event("m.room.message", content)
+
+    def _reaction(self) -> dict[str, Any]:
+        relation = {"rel_type": "m.annotation", "event_id": self._event_id(), "key": "👍"}
+        return self._event("m.reaction", {"m.relates_to": relation})
+
+    def _member(self) -> dict[str, Any]:
+        content = {"membership": "join", "displayname": "Agent [Préfecture]", "avatar_url": None}
+        event = self._event("m.room.member", content)
+        return {**event, "state_key": event["sender"]}
+
+    def _words(self, count: int) -> str:
+        return " ".join(self._random.choices(_WORDS, k=count))
+
+    def _event_id(self) -> str:
+        unique = f"{time.time_ns():x}-{next(self._numbers):x}"
+        return f"${unique:A<43}"
 
     def _event(self, kind: str, content: dict[str, Any]) -> dict[str, Any]:
         sender = f"@agent{self._random.randrange(500)}:{self.server}"
         age = self._random.randrange(20, 200)
-        unique = f"{time.time_ns():x}-{next(self._numbers):x}"
         return {
             "type": kind,
             "room_id": self._random.choice(self.room_ids()),
@@ -77,7 +105,11 @@ class Traffic:
             "content": content,
             "origin_server_ts": int(time.time() * 1000) - age,
             "unsigned": {"membership": "join", "age": age},
-            "event_id": f"${unique:A<43}",
+            "event_id": self._event_id(),
             "user_id": sender,
             "age": age,
         }
+
+
+def _text(body: str) -> dict[str, Any]:
+    return {"body": body, "m.mentions": {}, "msgtype": "m.text"}

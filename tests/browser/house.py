@@ -9,7 +9,7 @@ from typing import Self
 
 from aiohttp import web
 
-from bridge.calls.model import Call, CallState
+from bridge.calls.model import Call, CallState, Participant, ParticipantKind
 from bridge.demo.peers.livekit import LiveKit
 from bridge.demo.peers.ports import HOST, reserve_port
 from bridge.providers.livekit import LivekitProvider
@@ -104,6 +104,11 @@ class House:
         call = asked.but(state=CallState.OPEN, url=made.url, sfu_room=made.sfu_room, secret=made.secret)
         self._calls[call.id] = call
         return call
+
+    def shows(self, call: Call, *names: str) -> None:
+        """Put people on the call's card."""
+        people = tuple(Participant(name, name, ParticipantKind.GUEST, False, None, 0) for name in names)
+        self._calls[call.id] = call.but(state=CallState.ACTIVE, participants=people)
 
     async def ends(self, call: Call) -> None:
         """End a meeting for everybody, as ``!visio end`` does."""

@@ -29,6 +29,22 @@ async def test_the_end_of_the_meeting_is_told_to_who_is_in_and_to_who_comes_late
     await late.sees_title("La réunion est terminée")
 
 
+async def test_somebody_who_waits_at_the_door_sees_who_came_and_that_it_ended(
+    house: House, new_guest: NewGuest
+) -> None:
+    call = await house.opens()
+    ada = await new_guest("about:blank")
+    await ada.page.clock.install()
+    await ada.page.goto(link_of(call))
+    await expect(ada.page.get_by_text("Nobody is there yet.")).to_be_visible()
+    house.shows(call, "Marie", "Pierre")
+    await ada.page.clock.fast_forward(15_000)
+    await expect(ada.page.get_by_text("2 people are already there.")).to_be_visible()
+    await house.ends(call)
+    await ada.page.clock.fast_forward(15_000)
+    await ada.sees_title("The meeting is over")
+
+
 async def test_somebody_who_was_removed_reads_that_they_were(house: House, new_guest: NewGuest) -> None:
     call = await house.opens()
     ada = await new_guest(call)

@@ -67,7 +67,7 @@ async def test_a_shared_screen_reaches_the_others(house: House, new_guest: NewGu
 
     await ada.switch("Partager l’écran", "Share screen").click()
     await marie.hears("Ada partage son écran.")
-    await expect(marie.page.get_by_text("Écran de Ada")).to_be_visible()
+    await expect(marie.page.get_by_text("Écran partagé : Ada")).to_be_visible()
 
     async def decoded() -> bool:
         return (await marie.received()).frames > before.frames + 2
@@ -77,7 +77,7 @@ async def test_a_shared_screen_reaches_the_others(house: House, new_guest: NewGu
     await ada.picture("meeting-own-screen-en-wide")
     await ada.switch("Partager l’écran", "Share screen").click()
     await marie.hears("Ada ne partage plus son écran.")
-    await expect(marie.page.get_by_text("Écran de Ada")).to_be_hidden()
+    await expect(marie.page.get_by_text("Écran partagé : Ada")).to_be_hidden()
 
 
 async def test_joining_with_audio_only_sends_no_picture(house: House, new_guest: NewGuest) -> None:

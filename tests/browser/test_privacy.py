@@ -51,7 +51,7 @@ async def test_the_secret_leaves_the_fragment_only_in_a_request_body(
     call = await house.opens()
     ada = await new_guest("about:blank")
     sent: list[Request] = []
-    ada.page.on("request", sent.append)
+    ada.page.on("request", lambda request: sent.append(request))  # noqa: PLW0108
     await ada.page.goto(link_of(call))
     await ada.join("Ada", audio_only=True)
     await ada.leave()

@@ -1,47 +1,43 @@
-"""How long the chaos tests go on, and where their randomness comes from.
+"""How much chaos: ``make test`` runs each fault once, ``make chaos`` at full length.
 
-``make test`` runs each fault once. ``make chaos`` sets ``PASSERELLE_CHAOS=full``: twenty random instants and
-outages of 20 s. ``PASSERELLE_CHAOS_ROUNDS`` and ``PASSERELLE_CHAOS_SEED`` choose a count and repeat a run.
+``PASSERELLE_CHAOS=full`` means twenty random instants and outages of 20 s; ``PASSERELLE_CHAOS_ROUNDS`` and
+``PASSERELLE_CHAOS_SEED`` choose another count and repeat a run.
 """
 
 from __future__ import annotations
 
-import os
-import secrets
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import pytest
 
+from tests.support.chaos_extent import FULL, Extent
 
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """How much chaos.
+_notes = pytest.StashKey[list[str]]()
 
-    Attributes:
-        rounds: How often a process is killed.
-        outage_s: How long a server stays away, seconds.
-        crowd: How many rooms ask at once.
-        seed: Start of everything that is random.
-    """
-
-    rounds: int
-    outage_s: float
-    crowd: int
-    seed: int
+LONGEST_S = 1200
+"""How long one fault may take at full length."""
 
 
 @pytest.fixture
-def extent() -> Extent:
-    """How much chaos this run makes."""
-    seed = int(os.environ.get("PASSERELLE_CHAOS_SEED") or secrets.randbelow(1_000_000))
-    full = os.environ.get("PASSERELLE_CHAOS") == "full"
-    rounds = int(os.environ.get("PASSERELLE_CHAOS_ROUNDS") or (20 if full else 2))
-    return Extent(rounds, outage_s=20 if full else 3, crowd=200 if full else 40, seed=seed)
+def extent(request: pytest.FixtureRequest) -> Iterator[Extent]:
+    """How much chaos this test makes."""
+    extent = Extent.of_this_run()
+    extent.note(f"seed {extent.seed}; to repeat: PASSERELLE_CHAOS_SEED={extent.seed}")
+    yield extent
+    told = request.config.stash.setdefault(_notes, [])
+    told += [f"{request.node.name}: {note}" for note in extent.notes]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """What the tests have to tell, failed or not."""
+    if FULL:
+        terminalreporter.section("chaos")
+        for note in config.stash.get(_notes, []):
+            terminalreporter.line(note)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """At full length a fault takes minutes."""
-    if os.environ.get("PASSERELLE_CHAOS") == "full":
+    if FULL:
         for item in items:
-            if "tests/chaos/" in item.nodeid:
-                item.add_marker(pytest.mark.timeout(1200))
+            item.add_marker(pytest.mark.timeout(LONGEST_S))

@@ -4,28 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import create_async_engine
-
-from appservice.tables import inbox, outbox
 from bridge.demo.matrix_user import MatrixUser
 from bridge.demo.peers.livekit import LiveKit
-from tests.chaos.conftest import Extent
 from tests.conftest import MakeBridge
-from tests.support.chaos_scene import CLOCK_S, Scene
-
-
-async def left_over(database_url: str) -> dict[str, int]:
-    """What a stopped bridge still has to do."""
-    engine = create_async_engine(database_url)
-    async with engine.connect() as connection:
-        counts = {
-            "inbox": sa.select(sa.func.count()).select_from(inbox).where(inbox.c.state != "done"),
-            "outbox": sa.select(sa.func.count()).select_from(outbox),
-        }
-        found = {name: (await connection.execute(query)).scalar_one() for name, query in counts.items()}
-    await engine.dispose()
-    return found
+from tests.support.chaos_bridge import nothing_is_left, settings
+from tests.support.chaos_extent import Extent
+from tests.support.chaos_scene import Scene
 
 
 async def test_killed_at_random_instants_it_answers_every_command_once(
@@ -36,11 +20,10 @@ async def test_killed_at_random_instants_it_answers_every_command_once(
     bob: MatrixUser,
     extent: Extent,
 ) -> None:
-    bridge = make_bridge({"database": {"url": database_url}, "calls": {"clock": f"{CLOCK_S}s"}})
+    bridge = make_bridge(settings(database_url))
     await bridge.start()
-    async with Scene(livekit, bridge.bot_id, [alice, bob], extent.seed) as scene:
+    async with Scene(livekit, bridge.bot_id, [alice, bob], extent) as scene:
         await scene.open_rooms()
-        took = []
         for _ in range(extent.rounds):
             scene.play()
             await asyncio.sleep(scene.rng.uniform(0, 4))
@@ -52,16 +35,7 @@ async def test_killed_at_random_instants_it_answers_every_command_once(
                 bridge.kill()
             await bridge.start()
             await scene.hush()
-            took.append(await scene.cards_come_right())
+            await scene.cards_come_right()
             await scene.settle()
-        print("cards right again after", [f"{seconds:.1f} s" for seconds in took])
-        commands = [len(talk.account.commands) for talk in scene.talks]
-        print(f"{commands} commands, {[len(talk.account.cards) for talk in scene.talks]} cards")
-
-        # Nothing late comes after the answer to a last question, because a room is written to in order.
-        assert await bridge.stop() == 0
-        assert await left_over(database_url) == {"inbox": 0, "outbox": 0}
-        await bridge.start()
-        for talk in scene.talks:
-            await talk.ask("!visio ping")
-        await scene.settle()
+        scene.report()
+        await nothing_is_left(bridge, database_url, scene.talks)

@@ -45,13 +45,3 @@ def brisk(
 async def salon(brisk: LocalBridge, alice: MatrixUser) -> Salon:
     """Alice's room with the bot in it, greeted already."""
     return await Salon.made_by(alice, brisk.bot_id, name="Équipe")
-
-
-@pytest.fixture(scope="module")
-def _kept() -> dict[str, Any]:
-    return {}
-
-
-@pytest.fixture
-async def shared_salon(brisk: LocalBridge, alice: MatrixUser, _kept: dict[str, Any]) -> Salon:
-    raise NotImplementedError

@@ -107,6 +107,13 @@ async def test_after_the_end_no_name_and_no_link_is_left_in_the_room(salon: Salo
     await until(forgotten)
     first = next(e for e in salon.timeline if e["event_id"] == card.event_id)
     assert "Zéphyrine" not in str(first["content"]), "what cannot be redacted never held a name"
+
+
+async def test_an_ended_call_lets_nobody_in(salon: Salon) -> None:
+    await salon.say("!visio")
+    url = (await salon.card(is_("open"))).url
+    await salon.say("!visio fin")
+    await salon.card(is_("ended"))
     with pytest.raises(TurnedAway) as refusal:
         await ask_for_ticket(url, "Late")
     assert refusal.value.reason == "over"
@@ -223,7 +230,7 @@ async def test_people_who_gather_again_behind_the_link_get_a_new_card(salon: Sal
         await salon.card(inside("Ada"))
     ended = await salon.card(is_("ended"))
 
-    # Somebody whose token is still good, as after a lost connection.
+    # Somebody whose token is still good, as after a lost connection, and then somebody by the link.
     async with Visitor.with_account(livekit, old.url, salon.user.user_id, name="Alice"):
         again = await salon.card(inside("Alice"), number=2)
         assert again.state == "active"

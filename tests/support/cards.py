@@ -163,11 +163,9 @@ class Salon:
         """Write a message; answers its event id."""
         return await (by or self.user).say(self.room_id, text, **extra)
 
-    async def ask(
-        self, text: str, *, by: MatrixUser | None = None, timeout: float = PATIENCE, **extra: Any
-    ) -> Event:
+    async def ask(self, text: str, *, by: MatrixUser | None = None, **extra: Any) -> Event:
         """Write a message and wait for the first answer after it that is no card."""
-        return await self.answer_to(await self.say(text, by=by, **extra), timeout=timeout)
+        return await self.answer_to(await self.say(text, by=by, **extra))
 
     async def answer_to(self, question: str, *, number: int = 1, timeout: float = PATIENCE) -> Event:
         """Wait for the first answer, or the given one, after an event.

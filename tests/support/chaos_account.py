@@ -108,7 +108,9 @@ class Account:
     def _in_the_open(self) -> Iterable[str]:
         for text, beginning in IN_THE_OPEN.items():
             asked = sum(command.text == text and command.thread is None for command in self.commands)
-            said = sum(_thread(event) is None and _body(event).startswith(beginning) for event in self.answers)
+            said = sum(
+                _thread(event) is None and _body(event).startswith(beginning) for event in self.answers
+            )
             if asked != said:
                 yield f"{text} in the main timeline was asked {asked} times and answered {said} times"
 
@@ -163,9 +165,13 @@ class Account:
 
     def transcript(self, last: int = 60) -> str:
         """The room's last commands, answers and cards, for whoever has to understand a failure."""
-        lines = [f"{c.event_id[:8]} {c.sender.partition(':')[0]}: {c.text}  [{c.thread}]" for c in self.commands]
+        lines = [
+            f"{c.event_id[:8]} {c.sender.partition(':')[0]}: {c.text}  [{c.thread}]" for c in self.commands
+        ]
         lines += ["--- answers"]
-        lines += [f"{e['event_id'][:8]} [{_thread(e)}] {_body(e).splitlines()[0]}" for e in self.answers[-last:]]
+        lines += [
+            f"{e['event_id'][:8]} [{_thread(e)}] {_body(e).splitlines()[0]}" for e in self.answers[-last:]
+        ]
         lines += ["--- cards"]
         lines += [f"{c.event_id[:8]} {c.call['id']} {c.states()} {sorted(c.names)}" for c in self.cards]
         return "\n".join(lines[-3 * last :])

@@ -10,22 +10,23 @@ import asyncio
 import random
 import secrets
 import time
-from collections.abc import Iterable
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import quote
 
 import aiohttp
 from livekit import rtc
 
 from bridge.demo.guest import TurnedAway
-from bridge.demo.matrix_user import Event, MatrixRefused, MatrixUser
+from bridge.demo.matrix_user import MatrixRefused, MatrixUser
 from bridge.demo.peers.livekit import LiveKit
 from bridge.sfu.client import Sfu
 from bridge.sfu.tokens import ApiKey
 from tests.support.cards import Card, Salon, cards_of
 from tests.support.chaos_account import IN_THE_OPEN, PREFIX, Account
+from tests.support.chaos_extent import Extent
 from tests.support.people import Visitor
 from tests.support.waiting import until
 
@@ -120,10 +121,7 @@ class Talk:
                 text = self._rng.choices(list(_WORDS), list(_WORDS.values()))[0]
                 in_the_open = text in IN_THE_OPEN and self._rng.random() < 0.3
                 thread = await self.ask(text, by=self._rng.choice(self.members), in_the_open=in_the_open)
-            with suppress(TimeoutError):
-                await self.salon.user.wait_until(
-                    lambda thread=thread: self.account.answered(thread), self._rng.uniform(0.05, 0.8)
-                )
+            await self.is_answered(thread, self._rng.uniform(0.05, 0.8))
 
     async def ask(self, text: str, *, by: MatrixUser | None = None, in_the_open: bool = False) -> str:
         """Type a command in a thread of its own, or in the main timeline; answers the thread's root."""
@@ -135,6 +133,14 @@ class Talk:
         relation = {"rel_type": "m.thread", "event_id": root}
         self.sent.append(await say(user, self.salon.room_id, text, relation))
         return root
+
+    async def is_answered(self, thread: str, timeout: float) -> bool:
+        """Wait for the answer in a thread, but not longer than ``timeout`` seconds."""
+        try:
+            await self.salon.user.wait_until(lambda: self.account.answered(thread), timeout)
+        except TimeoutError:
+            return False
+        return True
 
     async def settle(self, timeout: float) -> None:
         """Wait until every command has been answered, exactly once.
@@ -167,20 +173,22 @@ class Scene:
     Attributes:
         talks: The rooms.
         seed: Where all that is random comes from.
+        rounds: How long each time the cards took to be right again, seconds.
         rng: For the test's own random instants.
     """
 
-    def __init__(self, livekit: LiveKit, bot_id: str, people: list[MatrixUser], seed: int) -> None:
+    def __init__(self, livekit: LiveKit, bot_id: str, people: list[MatrixUser], extent: Extent) -> None:
         self.talks: list[Talk] = []
-        self.seed = seed
-        self.rng = random.Random(f"{seed} test")
+        self.seed = extent.seed
+        self.rounds: list[float] = []
+        self.rng = random.Random(f"{extent.seed} test")
         self._livekit = livekit
         self._bot_id = bot_id
         self._people = people
         self._gate = Gate()
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
-        print(f"chaos seed {seed}; to repeat: PASSERELLE_CHAOS_SEED={seed}")
+        self._note = extent.note
 
     async def __aenter__(self) -> Self:
         self._sfu = await self._stack.enter_async_context(
@@ -228,8 +236,8 @@ class Scene:
         """
         await asyncio.gather(*(talk.settle(timeout) for talk in self.talks))
 
-    async def cards_come_right(self) -> float:
-        """Wait until the cards say what the SFU says, and return how long that took, seconds.
+    async def cards_come_right(self) -> None:
+        """Wait until the cards say what the SFU says.
 
         Everybody has to be hushed.
 
@@ -238,7 +246,38 @@ class Scene:
         """
         began = time.monotonic()
         await asyncio.gather(*(self._card_comes_right(talk) for talk in self.talks))
-        return time.monotonic() - began
+        self.rounds.append(time.monotonic() - began)
+
+    async def note_lost(self, received: Callable[[], Awaitable[set[str]]]) -> None:
+        """Take out of the account what the homeserver took from people and never told the bridge.
+
+        Synapse keeps the events that it is about to push in memory; those that it had there when it died
+        are in the room, and nobody will be told. They are noted: more than a few are worth a look.
+
+        Args:
+            received: Tells the ids of all events that the bridge took in.
+        """
+        for talk in self.talks:
+            # Transactions come in order: with the answer to this one, whatever was to come has come.
+            thread = await talk.ask(f"{PREFIX} ping")
+            assert await talk.is_answered(thread, 90), talk.account.transcript()
+        taken_in = await received()
+        for talk in self.talks:
+            lost = set(talk.sent) - taken_in - talk.lost
+            talk.lost |= lost
+            if lost:
+                self._note(
+                    f"the homeserver lost {len(lost)} commands in {talk.salon.room_id}: {sorted(lost)}"
+                )
+
+    def report(self) -> None:
+        """Note what was done, for whoever wants to know whether it was enough."""
+        for talk in self.talks:
+            account = talk.account
+            states = [card.states() for card in account.cards]
+            self._note(f"{len(account.commands)} commands, {len(account.answers)} answers, cards {states}")
+        rounds = ", ".join(f"{seconds:.1f}" for seconds in self.rounds)
+        self._note(f"seconds until the cards were right again: {rounds}")
 
     async def _card_comes_right(self, talk: Talk) -> None:
         async def right() -> bool:
@@ -282,8 +321,8 @@ class Scene:
             finally:
                 await visitor.leave()
 
-    def _begin(self, work: object) -> None:
-        self._tasks.append(asyncio.create_task(work))  # type: ignore[arg-type]
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(work))
 
 
 async def enter(link: str, name: str) -> Visitor | None:
@@ -313,8 +352,3 @@ async def say(user: MatrixUser, room_id: str, text: str, relation: object = None
             if refusal.status < 500:
                 raise
         await asyncio.sleep(0.1)
-
-
-def commands_in(events: Iterable[Event]) -> list[str]:
-    """The ids of the commands among some events."""
-    return [e["event_id"] for e in events if str(e["content"].get("body", "")).startswith(PREFIX)]

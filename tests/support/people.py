@@ -42,9 +42,16 @@ class Visitor:
         cls, livekit: LiveKit, link: str, user_id: str, *, name: str = "", hidden: bool = False
     ) -> Self:
         """A Matrix user in the meeting behind the link, as their own client would bring them there."""
+        return cls.with_identity(livekit, link, f"{user_id}:DEVICE", name, hidden=hidden)
+
+    @classmethod
+    def with_identity(
+        cls, livekit: LiveKit, link: str, identity: str, name: str, *, hidden: bool = False
+    ) -> Self:
+        """Anybody, under any name: the token is signed here and not by the bridge."""
         room = "passerelle-" + link.partition("#")[0].rpartition("/")[2]
         grants = api.VideoGrants(room_join=True, room=room, hidden=hidden)
-        token = api.AccessToken(livekit.key, livekit.secret).with_identity(f"{user_id}:DEVICE")
+        token = api.AccessToken(livekit.key, livekit.secret).with_identity(identity)
         return cls(name, livekit.url, token.with_name(name).with_grants(grants).to_jwt())
 
     async def join(self) -> Self:
@@ -52,6 +59,10 @@ class Visitor:
         options = rtc.RoomOptions(auto_subscribe=False, rtc_config=rtc.RtcConfiguration(ice_servers=[]))
         await self._room.connect(self._sfu_url, self._token, options)
         return self
+
+    def again(self) -> Self:
+        """The same person once more, with the same token."""
+        return type(self)(self.name, self._sfu_url, self._token)
 
     async def leave(self) -> None:
         """Leave the meeting; nothing happens when that has been done."""

@@ -102,13 +102,14 @@ class WebhookRelay:
         wanted = ("Authorization", "Content-Type")
         headers = {name: request.headers[name] for name in wanted if name in request.headers}
         webhook = Webhook(await request.read(), headers)
-        self.received.append(webhook)
         for route in list(self.routes):
             if route.holding:
                 route.held.append(webhook)
             else:
                 for _ in range(route.copies):
                     await self._deliver(route.target, webhook)
+        # Last: who waits for a webhook here may change the routes as soon as it is seen.
+        self.received.append(webhook)
         return web.Response()
 
     async def _deliver(self, target: str, webhook: Webhook) -> None:

@@ -6,6 +6,7 @@ when the process at the other end has ended in whatever way, it kills what is st
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import subprocess
@@ -74,10 +75,18 @@ def _tell(line: str) -> None:
             start_new_session=True,
         )
         _owner = os.getpid()
+        atexit.register(_end)
     assert _running.stdin is not None
     with suppress(BrokenPipeError):
         _running.stdin.write(line + "\n")
         _running.stdin.flush()
+
+
+def _end() -> None:
+    # A fork of the process that started the guard must not end it.
+    if _running is not None and _running.stdin is not None and _owner == os.getpid():
+        _running.stdin.close()
+        _running.wait()
 
 
 def _main() -> None:

@@ -38,5 +38,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 900,
+    // The licences of what the bundle holds travel with it.
+    license: { fileName: "licenses.md" },
   },
 });

@@ -40,7 +40,7 @@ def test_what_is_no_address_to_listen_on_is_refused(written: object) -> None:
         (values.command_prefix, "/visio", '"!visio"'),
         (values.command_prefix, "", '"!visio"'),
         (values.command_prefix, "! visio", '"!-visio"'),
-        (values.language, "de", "one of: fr, en"),
+        (values.language, "es", "one of: fr, en, de"),
     ],
 )
 def test_a_wrong_value_comes_with_the_right_one(

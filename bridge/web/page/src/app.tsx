@@ -1,6 +1,6 @@
 /** Which of the page's views is shown, and how one leads to the next. */
 
-import { isBrowserSupported, setLogLevel } from "livekit-client";
+import { getLogger, isBrowserSupported, LoggerNames } from "livekit-client";
 import { useCallback, useEffect, useState } from "react";
 
 import { type Look, look as askLook, refusalOf, type Ticket } from "./api";
@@ -16,8 +16,9 @@ type View =
   | { at: "meeting"; look: Look; ticket: Ticket; tracks: OwnTracks }
   | { at: "stopped"; stop: Stop; look: Look | null };
 
-// The library's log names participants; the console is read over people's shoulders.
-setLogLevel("silent");
+// The library's log names participants, and the console is read over people's shoulders. Not by
+// its own `setLogLevel`, which would leave fifteen entries in the browser's storage.
+for (const name of Object.values(LoggerNames)) getLogger(name).setLevel("silent", false);
 
 /** A bad request from our own page can only mean a mangled link. */
 const asStop = (error: unknown): Stop => {
@@ -80,6 +81,7 @@ export function App() {
       return (
         <Lobby
           look={view.look}
+          onLook={(look) => setView({ at: "lobby", look })}
           onJoined={(ticket, tracks) => setView({ at: "meeting", look: view.look, ticket, tracks })}
           onRefused={(error) => setView({ at: "stopped", stop: asStop(error), look: view.look })}
         />

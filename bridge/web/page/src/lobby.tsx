@@ -2,7 +2,7 @@
 
 import { type FormEvent, useEffect, useRef, useState } from "react";
 
-import { type Look, Refused, requestTicket, type Ticket } from "./api";
+import { type Look, look as askLook, Refused, requestTicket, type Ticket } from "./api";
 import { DeviceSelect } from "./devices";
 import { CameraIcon, CameraOffIcon, HeadphonesIcon, MicrophoneIcon, MicrophoneOffIcon } from "./icons";
 import { useTexts } from "./language";
@@ -13,14 +13,19 @@ import { Page, useHeadingFocus } from "./shell";
 
 const MAX_NAME = 40;
 
+/** How often the number of people is looked up again while somebody waits at the door. */
+const LOOK_AGAIN_MS = 15_000;
+
 interface LobbyProps {
   look: Look;
+  onLook: (look: Look) => void;
   onJoined: (ticket: Ticket, tracks: OwnTracks) => void;
   onRefused: (error: unknown) => void;
 }
 
-export function Lobby({ look, onJoined, onRefused }: LobbyProps) {
+export function Lobby({ look, onLook, onJoined, onRefused }: LobbyProps) {
   const t = useTexts();
+  useLookAgain(onLook, onRefused);
   const preview = usePreview();
   const heading = useHeadingFocus("lobby");
 
@@ -35,9 +40,34 @@ export function Lobby({ look, onJoined, onRefused }: LobbyProps) {
         </div>
         <Mirror preview={preview} />
         <JoinForm preview={preview} onJoined={onJoined} onRefused={onRefused} />
+        <LobbyDevices preview={preview} />
       </div>
     </Page>
   );
+}
+
+/** Keeps the number of people right, and notices when the meeting ends before one came in. */
+function useLookAgain(onLook: (look: Look) => void, onRefused: (error: unknown) => void): void {
+  const handlers = useRef({ onLook, onRefused });
+  handlers.current = { onLook, onRefused };
+  useEffect(() => {
+    let gone = false;
+    const again = async () => {
+      if (document.hidden) return;
+      try {
+        const found = await askLook();
+        if (!gone) handlers.current.onLook(found);
+      } catch (error) {
+        // A bridge that is away for a moment is no reason to take the form from under the fingers.
+        if (!gone && error instanceof Refused && error.reason === "over") handlers.current.onRefused(error);
+      }
+    };
+    const timer = window.setInterval(() => void again(), LOOK_AGAIN_MS);
+    return () => {
+      gone = true;
+      window.clearInterval(timer);
+    };
+  }, []);
 }
 
 function Mirror({ preview }: { preview: Preview }) {
@@ -61,7 +91,7 @@ function Mirror({ preview }: { preview: Preview }) {
           <video ref={video} className="mirrored" muted playsInline aria-hidden="true" />
         ) : (
           <p className="mirror-words">
-            {camera.status === "asking" ? t.problem.asking : camera.status === "off" ? t.problem.cameraOff : ""}
+            {camera.status === "asking" ? t.problem.asking : t.problem.cameraOff}
           </p>
         )}
         <div className="mirror-buttons">
@@ -104,7 +134,7 @@ function LevelMeter({ preview }: { preview: Preview }) {
   return <meter className="level" aria-label={t.lobby.level} min={0} max={1} value={level} />;
 }
 
-function JoinForm({ preview, onJoined, onRefused }: Omit<LobbyProps, "look"> & { preview: Preview }) {
+function JoinForm({ preview, onJoined, onRefused }: Pick<LobbyProps, "onJoined" | "onRefused"> & { preview: Preview }) {
   const t = useTexts();
   const [name, setName] = useState(() => recall("name") ?? "");
   const [problem, setProblem] = useState<"missing" | "unreadable" | null>(null);
@@ -166,8 +196,6 @@ function JoinForm({ preview, onJoined, onRefused }: Omit<LobbyProps, "look"> & {
         </p>
       </div>
 
-      <LobbyDevices preview={preview} />
-
       <div className="actions">
         <button type="submit" className="primary" aria-disabled={joining}>
           {joining ? t.lobby.joining : t.lobby.join}
@@ -184,37 +212,48 @@ function JoinForm({ preview, onJoined, onRefused }: Omit<LobbyProps, "look"> & {
 
 function LobbyDevices({ preview }: { preview: Preview }) {
   const t = useTexts();
-  const { camera, microphone } = preview;
+  const { camera, microphone, choose } = preview;
+  // Names and ids of devices appear with the permission.
   const renewed = `${camera.status} ${microphone.status}`;
+  const [chosen, setChosen] = useState({
+    videoinput: chosenDevice("videoinput"),
+    audioinput: chosenDevice("audioinput"),
+    audiooutput: chosenDevice("audiooutput"),
+  });
   const cameras = useDevices("videoinput", renewed);
   const microphones = useDevices("audioinput", renewed);
   const speakers = useDevices("audiooutput", renewed);
-  const [speaker, setSpeaker] = useState(() => chosenDevice("audiooutput"));
   return (
-    <div className="devices">
+    <section className="devices" aria-label={t.device.title}>
       <DeviceSelect
         label={t.device.camera}
         devices={cameras}
-        active={camera.track?.mediaStreamTrack.getSettings().deviceId ?? chosenDevice("videoinput")}
-        onChoose={(id) => preview.choose("camera", id)}
+        active={chosen.videoinput ?? camera.track?.mediaStreamTrack.getSettings().deviceId}
+        onChoose={(id) => {
+          setChosen({ ...chosen, videoinput: id });
+          choose("camera", id);
+        }}
       />
       <DeviceSelect
         label={t.device.microphone}
         devices={microphones}
-        active={microphone.track?.mediaStreamTrack.getSettings().deviceId ?? chosenDevice("audioinput")}
-        onChoose={(id) => preview.choose("microphone", id)}
+        active={chosen.audioinput ?? microphone.track?.mediaStreamTrack.getSettings().deviceId}
+        onChoose={(id) => {
+          setChosen({ ...chosen, audioinput: id });
+          choose("microphone", id);
+        }}
       />
       {"setSinkId" in HTMLMediaElement.prototype && (
         <DeviceSelect
           label={t.device.speaker}
           devices={speakers}
-          active={speaker}
+          active={chosen.audiooutput}
           onChoose={(id) => {
+            setChosen({ ...chosen, audiooutput: id });
             chooseDevice("audiooutput", id);
-            setSpeaker(id);
           }}
         />
       )}
-    </div>
+    </section>
   );
 }

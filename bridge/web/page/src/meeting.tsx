@@ -152,11 +152,13 @@ function Frame({ room, subject, mishap, setMishap }: FrameProps) {
         {recording && <p className="badge">{t.room.recording}</p>}
         <LanguageSwitch />
       </header>
-      {reconnecting && <p className="strip">{t.room.reconnecting}</p>}
-      {mishap !== null && <MishapNote mishap={mishap} onClose={() => setMishap(null)} />}
-      <main className="meeting-main" data-people={peopleOpen}>
-        {connecting ? <p className="loading">{t.room.connecting}</p> : <Stage />}
-        {peopleOpen && <People participants={participants} onClose={() => setPeopleOpen(false)} />}
+      <main className="meeting-main">
+        {reconnecting && <p className="strip">{t.room.reconnecting}</p>}
+        {mishap !== null && <MishapNote mishap={mishap} onClose={() => setMishap(null)} />}
+        <div className="meeting-body" data-people={peopleOpen}>
+          {connecting ? <p className="loading">{t.room.connecting}</p> : <Stage />}
+          {peopleOpen && <People participants={participants} onClose={() => setPeopleOpen(false)} />}
+        </div>
       </main>
       <Controls
         room={room}

@@ -31,12 +31,12 @@ export function Tile({ trackRef }: { trackRef: TrackReferenceOrPlaceholder }) {
 
   return (
     <div className="tile" data-speaking={speaking && !screen} data-screen={screen} data-local={own}>
-      {picture ? (
+      {/* Under the picture too, so that the tile is not blank until the first frame. */}
+      <div className="tile-empty" aria-hidden="true">
+        {screen ? <ScreenIcon /> : <span className={`initials hue-${hueOf(participant.identity)}`}>{initials(name)}</span>}
+      </div>
+      {picture && (
         <VideoTrack trackRef={trackRef} className={own && !screen ? "mirrored" : ""} aria-hidden="true" />
-      ) : (
-        <div className="tile-empty" aria-hidden="true">
-          {screen ? <ScreenIcon /> : <span className={`initials hue-${hueOf(participant.identity)}`}>{initials(name)}</span>}
-        </div>
       )}
       <p className="tile-label">
         {silent && !screen && (

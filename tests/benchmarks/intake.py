@@ -1,0 +1,187 @@
+"""How many events a second are taken in, durably, against mautrix's ``AppService``, which forgets them.
+
+The homeserver's side is one connection with one transaction of a hundred events in flight, as Synapse
+sends. Two of ours are measured: the intake alone (told, filtered, committed, answered), and the whole
+bridge with what it does next in the same process. mautrix answers before its handlers have run, so its time
+ends when the last one has; ours of the intake ends with the last 200, when everything is on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+import sqlalchemy as sa
+
+from appservice import rooms
+from appservice.clock import wall_clock
+from appservice.database import Database
+from appservice.rooms import RoomFacts
+from appservice.tables import inbox
+from bridge.demo.peers.passerelle import Passerelle
+from bridge.store.migrate import migrate
+from tests.benchmarks.intake_load import Load, Outcome
+from tests.benchmarks.intake_ours import HS_TOKEN
+from tests.benchmarks.processes import ROOT, Program
+from tests.benchmarks.report import Row, Target, per_second, progress
+from tests.benchmarks.traffic import BATCH, Kind, Traffic
+from tests.benchmarks.world import KINDS, World
+
+ROUNDS = 9
+OURS = (5, BATCH)
+TARGET = Target("≥", 10)
+_WARM_UP = 20
+_TRANSACTIONS = {5: 120, BATCH: 40}
+_PEER_TRANSACTIONS = 30
+_WHOLE_TRANSACTIONS = 30
+
+
+class Homeserver:
+    """The process that sends; see `tests.benchmarks.intake_load`."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._handled: dict[int, int] = {}
+
+    async def send(
+        self, port: int, transactions: int, *, ours: int = 5, kind: Kind = "command", token: str = HS_TOKEN
+    ) -> float:
+        """Send, and answer how many events a second were acknowledged."""
+        outcome = await self._send(port, transactions, ours, kind, token, "")
+        return transactions * BATCH / outcome["acknowledged_s"]
+
+    async def send_to_peer(self, port: int, transactions: int) -> float:
+        """Send to mautrix, and answer how many events a second were acknowledged and handled."""
+        total = self._handled[port] = self._handled.get(port, 0) + transactions * BATCH
+        path = f"/handled?events={total}"
+        outcome = await self._send(port, transactions, 5, "command", HS_TOKEN, path)
+        return transactions * BATCH / outcome["handled_s"]
+
+    async def _send(
+        self, port: int, transactions: int, ours: int, kind: Kind, token: str, path: str
+    ) -> Outcome:
+        load = Load(
+            port=port, token=token, transactions=transactions, ours=ours, kind=kind, handled_path=path
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(load).encode() + b"\n")
+        answer = await self._process.stdout.readline()
+        assert answer, "the sending process ended"
+        return cast(Outcome, json.loads(answer))
+
+
+@asynccontextmanager
+async def homeserver() -> AsyncIterator[Homeserver]:
+    """The sending process, for the time of the block."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.benchmarks.intake_load"),
+        cwd=ROOT,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield Homeserver(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def measure(world: World) -> list[Row]:
+    """See the module."""
+    rows = await _intake_alone(world)
+    return [*rows, await _whole_bridge(world)]
+
+
+async def _intake_alone(world: World) -> list[Row]:
+    peer = await world.run(Program("intake_mautrix", world.folder / "intake-mautrix"))
+    ours = {
+        kind: await world.run(
+            Program(
+                "intake_ours",
+                world.folder / f"intake-{kind}",
+                await world.new_database(kind, "intake"),
+                name=f"intake on {kind}",
+            )
+        )
+        for kind in KINDS
+    }
+    peers: list[float] = []
+    rates: dict[tuple[str, int], list[float]] = {(kind, share): [] for kind in KINDS for share in OURS}
+    async with homeserver() as sender:
+        await sender.send_to_peer(peer.port, _WARM_UP)
+        for server in ours.values():
+            await sender.send(server.port, _WARM_UP)
+        progress(f"sending, {ROUNDS} rounds")
+        for _ in range(ROUNDS):
+            peers.append(await sender.send_to_peer(peer.port, _PEER_TRANSACTIONS))
+            for (kind, share), measured in rates.items():
+                rate = await sender.send(ours[kind].port, _TRANSACTIONS[share], ours=share)
+                measured.append(rate)
+    for server in (peer, *ours.values()):
+        await server.stop()
+    named = {5: "5 in 100 ours", BATCH: "all ours"}
+    return [
+        Row(
+            f"events taken in durably, {kind}, {named[share]}",
+            statistics.median(one / other for one, other in zip(measured, peers, strict=True)),
+            per_second(measured),
+            f"mautrix AppService {per_second(peers)}",
+            TARGET if (kind, share) == ("PostgreSQL", 5) else None,
+        )
+        for (kind, share), measured in rates.items()
+    ]
+
+
+async def _whole_bridge(world: World) -> Row:
+    """The same with the whole bridge, which begins to handle while it is still being told."""
+    traffic = Traffic(5, "power_levels")
+    url = await world.new_database("PostgreSQL", "intake-whole")
+    database = Database.open(url)
+    await migrate(database)
+    async with database.begin() as connection:
+        for room_id in traffic.room_ids():
+            await rooms.store(connection, RoomFacts(room_id, "join", fetched_ts=wall_clock()))
+    bridge = await world.new_bridge("PostgreSQL", url, quiet=True)
+    await world.run(bridge)
+    token = world.slots["quiet PostgreSQL"].registration.hs_token
+    acknowledged: list[float] = []
+    handled: list[float] = []
+    async with homeserver() as sender:
+        for _ in range(3):
+            started = asyncio.get_running_loop().time()
+            acknowledged.append(
+                await sender.send(
+                    _port(bridge), _WHOLE_TRANSACTIONS, ours=5, kind="power_levels", token=token
+                )
+            )
+            await _until_handled(database)
+            handled.append(_WHOLE_TRANSACTIONS * BATCH / (asyncio.get_running_loop().time() - started))
+    await bridge.stop()
+    await database.close()
+    return Row(
+        "the same, whole bridge working on what comes in",
+        statistics.median(handled),
+        f"taken in {per_second(acknowledged)}",
+        f"taken in and handled {per_second(handled)}",
+        unit="/s",
+    )
+
+
+async def _until_handled(database: Database) -> None:
+    query = sa.select(sa.exists().where(inbox.c.state == "waiting"))
+    while True:
+        async with database.connect() as connection:
+            if not (await connection.execute(query)).scalar_one():
+                return
+        await asyncio.sleep(0.02)
+
+
+def _port(bridge: Passerelle) -> int:
+    return int(bridge.internal_url.rpartition(":")[2])

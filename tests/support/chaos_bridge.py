@@ -1,0 +1,85 @@
+"""Looking into a bridge from outside: what its health check tells, and what its database still holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import aiohttp
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from appservice.tables import inbox, outbox
+from tests.support.bridges import LocalBridge
+from tests.support.chaos_scene import CLOCK_S, Talk
+from tests.support.waiting import until
+
+
+def settings(database_url: str) -> dict[str, Any]:
+    """A bridge on this database, with the chaos tests' short clock."""
+    return {"database": {"url": database_url}, "calls": {"clock": f"{CLOCK_S}s"}}
+
+
+async def health(bridge: LocalBridge) -> tuple[int, dict[str, Any]]:
+    """Status and body of ``/health/ready``."""
+    timeout = aiohttp.ClientTimeout(total=8)
+    async with (
+        aiohttp.ClientSession(timeout=timeout) as session,
+        session.get(f"{bridge.internal_url}/health/ready") as response,
+    ):
+        return response.status, await response.json()
+
+
+async def health_becomes(bridge: LocalBridge, status: int, timeout: float = 15, **states: str) -> None:
+    """Wait until the health check answers so.
+
+    Raises:
+        AssertionError: It did not; the message says what it answers.
+    """
+
+    async def so() -> bool:
+        found, body = await health(bridge)
+        return found == status and body.items() >= states.items()
+
+    try:
+        await until(so, timeout, poll=0.1)
+    except TimeoutError:
+        raise AssertionError(
+            f"/health/ready answers {await health(bridge)} instead of {status} {states}"
+        ) from None
+
+
+async def left_over(database_url: str) -> dict[str, int]:
+    """How much of its inbox and outbox a bridge has not worked off, quarantine included."""
+    counts = {
+        "inbox": sa.select(sa.func.count()).select_from(inbox).where(inbox.c.state != "done"),
+        "outbox": sa.select(sa.func.count()).select_from(outbox),
+    }
+    engine = create_async_engine(database_url)
+    async with engine.connect() as connection:
+        found = {name: (await connection.execute(query)).scalar_one() for name, query in counts.items()}
+    await engine.dispose()
+    return found
+
+
+async def received(database_url: str) -> set[str]:
+    """The ids of the events that a bridge has taken in."""
+    engine = create_async_engine(database_url)
+    async with engine.connect() as connection:
+        found = set((await connection.execute(sa.select(inbox.c.event_id))).scalars())
+    await engine.dispose()
+    return found
+
+
+async def nothing_is_left(bridge: LocalBridge, database_url: str, talks: Iterable[Talk]) -> None:
+    """Stop a bridge; assert that nothing waits in it; start it and assert that nothing comes late.
+
+    A room is written to in order, so nothing comes after the answer to a last question.
+    """
+    assert await bridge.stop() == 0
+    assert await left_over(database_url) == {"inbox": 0, "outbox": 0}
+    await bridge.start()
+    for talk in talks:
+        await talk.ask("!visio ping")
+    for talk in talks:
+        await talk.settle(15)

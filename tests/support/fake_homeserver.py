@@ -1,0 +1,259 @@
+"""A homeserver's client-server API of a few lines, to make it misbehave in ways that a real one cannot."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+Content = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request: what it asks for (``send``, ``join``, ``whoami``, …), about which room, by whom."""
+
+    what: str
+    room_id: str | None
+    user_id: str | None
+    device_id: str | None
+    txn_id: str | None
+    body: Content
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An event that the homeserver has accepted."""
+
+    event_id: str
+    room_id: str
+    type: str
+    sender: str
+    content: Content
+    txn_id: str | None
+    state_key: str | None = None
+    redacts: str | None = None
+
+
+Misbehaviour = Callable[["FakeHomeserver", Asked, Callable[[], web.Response]], Awaitable[web.Response]]
+"""Answers a request instead of the homeserver; the last argument does and answers what it should have."""
+
+
+@dataclass
+class Rule:
+    """A misbehaviour for some requests; ``times`` counts down, None means for ever."""
+
+    behaviour: Misbehaviour
+    what: str | None
+    room_id: str | None
+    times: int | None
+
+    def applies(self, asked: Asked) -> bool:
+        return (
+            self.times != 0 and self.what in (None, asked.what) and self.room_id in (None, asked.room_id)
+        )
+
+
+def error(status: int, errcode: str = "M_UNKNOWN", **fields: object) -> Misbehaviour:
+    """Answer with an error and do nothing."""
+
+    async def answer(_server: FakeHomeserver, _asked: Asked, _do: Callable[[], web.Response]) -> web.Response:
+        return web.json_response({"errcode": errcode, "error": errcode, **fields}, status=status)
+
+    return answer
+
+
+async def cut(server: FakeHomeserver, asked: Asked, do: Callable[[], web.Response]) -> web.Response:
+    """Break the connection and do nothing."""
+    raise _Cut
+
+
+async def do_and_cut(server: FakeHomeserver, asked: Asked, do: Callable[[], web.Response]) -> web.Response:
+    """Do what is asked, and break the connection instead of saying so."""
+    do()
+    raise _Cut
+
+
+@dataclass
+class Hold:
+    """Do nothing, or everything but the answering (``do``), until ``release`` is set."""
+
+    do: bool = False
+    release: asyncio.Event = field(default_factory=asyncio.Event)
+    holds: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def __call__(
+        self, server: FakeHomeserver, asked: Asked, do: Callable[[], web.Response]
+    ) -> web.Response:
+        done = do() if self.do else None
+        self.holds.set()
+        await self.release.wait()
+        return done or do()
+
+
+class _Cut(Exception):
+    pass
+
+
+class FakeHomeserver:
+    """Rooms with state and a timeline, and Synapse's memory of transaction ids.
+
+    Attributes:
+        asked: Every request, in order.
+        sent: Every accepted event, in order.
+        state: Content of state events by room, type and state key; a room that is not here is unknown.
+        rules: How to misbehave; the first that applies does.
+    """
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.asked: list[Asked] = []
+        self.sent: list[Sent] = []
+        self.state: dict[str, dict[tuple[str, str], Content]] = {}
+        self.rules: list[Rule] = []
+        self.senders: dict[tuple[str, str, str], str] = {}
+        self._answered: dict[tuple[object, ...], Sent] = {}
+        self._numbers = itertools.count(1)
+
+    def misbehave(
+        self,
+        behaviour: Misbehaviour,
+        what: str | None = None,
+        *,
+        room: str | None = None,
+        times: int | None = None,
+    ) -> Rule:
+        """Misbehave for some requests; take the answer out of ``rules`` (or set ``times`` to 0) to stop."""
+        rule = Rule(behaviour, what, room, times)
+        self.rules.append(rule)
+        return rule
+
+    def add_room(self, room_id: str, bot: str, *, membership: str = "join", **state: Content) -> None:
+        """Make a room; more state by event type with ``_`` for ``.``."""
+        self.state[room_id] = {
+            ("m.room.create", ""): {"room_version": "11"},
+            ("m.room.member", bot): {"membership": membership},
+            ("m.room.power_levels", ""): {"users": {}},
+            **{(kind.replace("_", "."), ""): content for kind, content in state.items()},
+        }
+
+    def count(self, what: str, room_id: str | None = None) -> int:
+        """How many requests asked for something."""
+        return sum(a.what == what and room_id in (None, a.room_id) for a in self.asked)
+
+    def texts(self, room_id: str) -> list[str]:
+        """Bodies of the messages in a room, in order."""
+        return [str(s.content.get("body")) for s in self.sent if s.room_id == room_id and "body" in s.content]
+
+    def doubled(self) -> list[str]:
+        """Transaction ids behind more than one event."""
+        counts = Counter(s.txn_id for s in self.sent if s.txn_id is not None)
+        return [txn_id for txn_id, count in counts.items() if count > 1]
+
+    def restart(self) -> None:
+        """Forget what Synapse keeps in memory: the transaction ids of requests without a device."""
+        self._answered = {key: sent for key, sent in self._answered.items() if key[1] is not None}
+
+    # Requests
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        asked, do = await self._understand(request)
+        self.asked.append(asked)
+        rule = next((rule for rule in self.rules if rule.applies(asked)), None)
+        if rule is None:
+            return do()
+        if rule.times is not None:
+            rule.times -= 1
+        try:
+            return await rule.behaviour(self, asked, do)
+        except _Cut:
+            assert request.transport is not None
+            request.transport.abort()
+            return web.Response()
+
+    async def _understand(self, request: web.Request) -> tuple[Asked, Callable[[], web.Response]]:
+        raw = await request.json() if request.body_exists and request.method != "GET" else {}
+        body: Content = raw if isinstance(raw, dict) else {}
+        parts = request.match_info["path"].split("/")
+        user, device = request.query.get("user_id"), request.query.get("device_id")
+
+        def asked(what: str, room_id: str | None = None, txn_id: str | None = None) -> Asked:
+            return Asked(what, room_id, user, device, txn_id, body)
+
+        match request.method, parts:
+            case "PUT", ["rooms", room, "send", kind, txn]:
+                return asked("send", room, txn), lambda: self._once(user, device, txn, room, kind, body)
+            case "PUT", ["rooms", room, "redact", event_id, txn]:
+                return asked("redact", room, txn), lambda: self._once(
+                    user, device, txn, room, "m.room.redaction", body, redacts=event_id
+                )
+            case "PUT", ["rooms", room, "state", kind, key]:
+                return asked("set_state", room), lambda: self._set_state(user, room, kind, key, body)
+            case "GET", ["rooms", room, "state", kind, key]:
+                return asked("state", room), lambda: self._get_state(room, kind, key)
+            case "POST", ["join", room] | ["rooms", room, "leave"]:
+                what = "join" if parts[0] == "join" else "leave"
+                return asked(what, room), lambda: web.json_response({"room_id": room})
+            case "GET", ["account", "whoami"]:
+                return asked("whoami"), lambda: web.json_response({"user_id": user})
+            case "POST", ["register"]:
+                return asked("register"), lambda: web.json_response({"user_id": body.get("username")})
+            case "POST", ["appservice", _, "ping"]:
+                return asked("ping"), lambda: web.json_response({"duration_ms": 1})
+            case "GET", ["profile", _, name]:
+                return asked("profile"), lambda: web.json_response({name: "Visio"})
+            case "PUT", ["devices", _]:
+                return asked("device"), lambda: web.json_response({})
+        return asked("?"), lambda: web.json_response({"errcode": "M_UNRECOGNIZED"}, status=404)
+
+    def _once(  # noqa: PLR0917
+        self,
+        user: str | None,
+        device: str | None,
+        txn: str,
+        room: str,
+        kind: str,
+        content: Content,
+        redacts: str | None = None,
+    ) -> web.Response:
+        key = (user, device, room, kind, txn)
+        if key not in self._answered:
+            self._answered[key] = self._accept(room, kind, user, content, txn_id=txn, redacts=redacts)
+        return web.json_response({"event_id": self._answered[key].event_id})
+
+    def _accept(self, room: str, kind: str, user: str | None, content: Content, **more: Any) -> Sent:
+        sent = Sent(f"$sent{next(self._numbers)}", room, kind, user or "", content, **{"txn_id": None, **more})
+        self.sent.append(sent)
+        return sent
+
+    def _set_state(self, user: str | None, room: str, kind: str, key: str, content: Content) -> web.Response:
+        sent = self._accept(room, kind, user, content, state_key=key)
+        self.state.setdefault(room, {})[kind, key] = content
+        return web.json_response({"event_id": sent.event_id})
+
+    def _get_state(self, room: str, kind: str, key: str) -> web.Response:
+        if room not in self.state:
+            return web.json_response({"errcode": "M_FORBIDDEN", "error": "not in the room"}, status=403)
+        content = self.state[room].get((kind, key))
+        if content is None:
+            return web.json_response({"errcode": "M_NOT_FOUND", "error": "no such state"}, status=404)
+        sender = self.senders.get((room, kind, key), "@creator:hs")
+        return web.json_response({"content": content, "sender": sender, "type": kind, "state_key": key})
+
+
+@asynccontextmanager
+async def fake_homeserver() -> AsyncIterator[FakeHomeserver]:
+    """A homeserver that answers."""
+    fake = FakeHomeserver()
+    application = web.Application(client_max_size=64 << 20)
+    application.router.add_route("*", "/_matrix/client/{version}/{path:.*}", fake._answer)
+    async with TestServer(application) as server:
+        fake.url = str(server.make_url("")).rstrip("/")
+        yield fake
