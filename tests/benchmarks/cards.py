@@ -5,8 +5,8 @@ from __future__ import annotations
 from bridge.demo.matrix_user import Event
 from tests.benchmarks.bare_service import ANSWER, COMMAND
 from tests.benchmarks.report import Row, Target, milliseconds, progress, ratio
-from tests.benchmarks.rooms import is_card, rooms_with
-from tests.benchmarks.stopwatch import seconds_until
+from tests.benchmarks.rooms import is_card
+from tests.benchmarks.stopwatch import in_turn, seconds_until
 from tests.benchmarks.world import KINDS, World
 
 PAIRS = 30
@@ -21,11 +21,7 @@ async def measure(world: World) -> list[Row]:
         await world.bridge(kind)
     await world.floor()
     total = PAIRS + _WARM_UP
-    progress(f"making {3 * total} rooms")
-    places = {
-        name: await rooms_with(user, world.slots[name].bot_id, total, greeted=name != "floor")
-        for name in ("floor", *KINDS)
-    }
+    places = {name: await world.rooms(name, total) for name in ("floor", *KINDS)}
 
     async def one(name: str, number: int) -> float:
         room_id = places[name][number]
@@ -35,10 +31,10 @@ async def measure(world: World) -> list[Row]:
     seconds: dict[str, list[float]] = {name: [] for name in places}
     progress(f"{PAIRS} pairs")
     for number in range(total):
-        for name, measured in seconds.items():
+        for name in in_turn(seconds, number):
             duration = await one(name, number)
             if number >= _WARM_UP:
-                measured.append(duration)
+                seconds[name].append(duration)
     floor = seconds.pop("floor")
     return [
         Row(

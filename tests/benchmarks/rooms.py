@@ -27,8 +27,9 @@ async def rooms_with(user: MatrixUser, bot_id: str, count: int, *, greeted: bool
 
 
 async def open_call(user: MatrixUser, room_id: str) -> str:
-    """Have the bridge open a call, and return the name of its SFU room."""
-    await user.say(room_id, "!visio")
+    """Have the bridge open a call if the room has none, and return the name of its SFU room."""
+    if not any(is_card(event) for event in user.room(room_id).timeline):
+        await user.say(room_id, "!visio")
     card = await user.wait_for(room_id, is_card, 60)
     # The livekit provider names its rooms after the link, `bridge.providers.livekit.sfu_room_of`.
     return f"passerelle-{urlsplit(card['content']['call_url']).path.rpartition('/')[2]}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,8 +17,17 @@ SETTLE_S = 0.15
 """Pause after each measurement, so that what is left to do of one is not paid for by the next."""
 
 
+def in_turn(names: Iterable[str], number: int) -> list[str]:
+    """The order of a round: each round another one goes first, so that none always follows the same."""
+    order = deque(names)
+    order.rotate(number)
+    return list(order)
+
+
 @contextmanager
-def sight(user: MatrixUser, room_id: str, wanted: Callable[[Event], object]) -> Iterator[asyncio.Future[float]]:
+def sight(
+    user: MatrixUser, room_id: str, wanted: Callable[[Event], object]
+) -> Iterator[asyncio.Future[float]]:
     """A future that holds when the user first saw such an event of a room through ``/sync``.
 
     The time is that of ``time.perf_counter``.

@@ -20,6 +20,7 @@ from bridge.demo.peers.process import Peer
 from bridge.demo.peers.synapse import Synapse
 from tests.benchmarks.processes import Program
 from tests.benchmarks.report import progress
+from tests.benchmarks.rooms import rooms_with
 from tests.support.bridges import bridge_settings
 from tests.support.slots import Slot, Slots
 
@@ -123,6 +124,17 @@ class World:
             return await self.run(program)
 
         return await self._once("floor", make)
+
+    async def rooms(self, name: str, count: int) -> list[str]:
+        """Rooms with the bot of a slot; what one row made, the next may use."""
+        made: list[str] = self._made.setdefault(f"rooms with {name}", [])
+        if len(made) < count:
+            more = count - len(made)
+            progress(f"making {more} rooms for {name}")
+            made += await rooms_with(
+                await self.user(), self.slots[name].bot_id, more, greeted=name != "floor"
+            )
+        return made[:count]
 
     async def new_database(self, kind: Kind, name: str = "bridge") -> str:
         """The address of an empty database."""

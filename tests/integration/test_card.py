@@ -118,7 +118,9 @@ async def test_a_busy_roster_is_told_in_few_edits_and_the_end_at_once(salon: Sal
 # Taken away
 
 
-async def test_a_redacted_card_is_not_posted_again_and_the_room_may_have_a_new_call(salon: Salon) -> None:
+async def test_a_redacted_card_is_not_posted_again_and_the_room_may_have_a_new_call(
+    salon: Salon, livekit: LiveKit
+) -> None:
     await salon.say("!visio")
     card = await salon.card(is_("open"))
     async with await Visitor.by_link(card.url, "Ada"):
@@ -126,9 +128,8 @@ async def test_a_redacted_card_is_not_posted_again_and_the_room_may_have_a_new_c
         await salon.user.redact(salon.room_id, card.event_id)
         assert await salon.reply("!visio statut") == NOTHING_OPEN
         edits = len(salon.cards[0].versions)
-        async with await Visitor.by_link(card.url, "Bob"):
-            pass
-        assert await salon.reply("!visio statut") == NOTHING_OPEN
+        async with Visitor.with_account(livekit, card.url, "@bob:localhost", name="Bob"):
+            assert await salon.reply("!visio statut") == NOTHING_OPEN
         assert len(salon.cards) == 1
         assert len(salon.cards[0].versions) == edits, "nothing is written to it any more"
         await salon.say("!visio Encore")
@@ -191,7 +192,8 @@ async def test_a_message_that_is_not_for_the_bridge_reaches_neither_database_nor
     await salon.say(f"{secret} !visio")
     await salon.user.edit(salon.room_id, first, f"!visio {secret}")
     await salon.say(f"> !visio {secret}\n\nOui")
-    await salon.say(f"Réponse {thread}", **{"m.relates_to": {"rel_type": "m.thread", "event_id": first}})
+    relation: dict[str, Any] = {"m.relates_to": {"rel_type": "m.thread", "event_id": first}}
+    await salon.say(f"Réponse {thread}", **relation)
     await salon.user.set_state(salon.room_id, "m.room.topic", {"topic": secret})
     assert await salon.reply("!visio statut") == NOTHING_OPEN
     assert not kept(brisk, secret)

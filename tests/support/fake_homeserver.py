@@ -56,9 +56,7 @@ class Rule:
     times: int | None
 
     def applies(self, asked: Asked) -> bool:
-        return (
-            self.times != 0 and self.what in (None, asked.what) and self.room_id in (None, asked.room_id)
-        )
+        return self.times != 0 and self.what in (None, asked.what) and self.room_id in (None, asked.room_id)
 
 
 def error(status: int, errcode: str = "M_UNKNOWN", **fields: object) -> Misbehaviour:
@@ -229,7 +227,9 @@ class FakeHomeserver:
         return web.json_response({"event_id": self._answered[key].event_id})
 
     def _accept(self, room: str, kind: str, user: str | None, content: Content, **more: Any) -> Sent:
-        sent = Sent(f"$sent{next(self._numbers)}", room, kind, user or "", content, **{"txn_id": None, **more})
+        sent = Sent(
+            f"$sent{next(self._numbers)}", room, kind, user or "", content, **{"txn_id": None, **more}
+        )
         self.sent.append(sent)
         return sent
 

@@ -56,9 +56,7 @@ def event(room_id: str = ROOM, event_id: str | None = None, **fields: Any) -> di
 
 def membership(room_id: str, value: str, user_id: str = BOT, **content: Any) -> dict[str, Any]:
     """A raw membership event."""
-    return event(
-        room_id, type="m.room.member", state_key=user_id, content={"membership": value, **content}
-    )
+    return event(room_id, type="m.room.member", state_key=user_id, content={"membership": value, **content})
 
 
 def transaction(*events: object) -> bytes:
@@ -153,7 +151,6 @@ class Service:
         self.address = ""
         self._session = session
         self._server: TestServer | None = None
-        self._others: set[asyncio.Task[Any]] = set()
         self._running = False
 
     @property
@@ -162,7 +159,6 @@ class Service:
 
     async def start(self, *, wait: bool = True) -> None:
         """Start, and by default wait until the homeserver has answered."""
-        self._others = asyncio.all_tasks()
         await self.runtime.start()
         self._running = True
         if wait:
@@ -189,21 +185,23 @@ class Service:
     async def crash(self) -> None:
         """Stop wherever it is: nothing is finished, no lease is given back."""
         self._running = False
-        tasks = asyncio.all_tasks() - self._others - {asyncio.current_task()}
-        mine = [task for task in tasks if task.get_name() in _TASKS]
-        for task in mine:
-            task.cancel()
-        await asyncio.gather(*mine, return_exceptions=True)
-        self.runtime.worker.poke = self.runtime.sender.poke_all = lambda *_: None  # type: ignore[method-assign]
+        runtime = self.runtime
+        tasks = [*runtime._tasks, *runtime.bus._tasks, runtime.gate._task, runtime._database_gate._task]
+        tasks.append(getattr(runtime.ownership, "_task", None))
+        for rooms in (runtime.worker._rooms, runtime.sender._rooms):
+            rooms._stopping = True
+            tasks += [rooms._looking, *rooms._running.values()]
+        for task in tasks:
+            if task is not None:
+                task.cancel()
+        await asyncio.gather(*(task for task in tasks if task is not None), return_exceptions=True)
         await self.stop()
 
     async def take(self, *events: object, txn_id: str = "1") -> None:
         """Take a transaction in, without HTTP."""
         await self.runtime.intake.take(txn_id, transaction(*events))
 
-    async def push(
-        self, txn_id: str, body: bytes, token: str | None = HS_TOKEN
-    ) -> aiohttp.ClientResponse:
+    async def push(self, txn_id: str, body: bytes, token: str | None = HS_TOKEN) -> aiohttp.ClientResponse:
         """Push a transaction over HTTP."""
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         response = await self._session.put(
@@ -212,9 +210,7 @@ class Service:
         await response.read()
         return response
 
-    async def write(
-        self, operation: Operation, *, slot: str | None = None, room_id: str = ROOM
-    ) -> None:
+    async def write(self, operation: Operation, *, slot: str | None = None, room_id: str = ROOM) -> None:
         """Put an operation into a room's outbox, in a unit of work of its own."""
         async with self.runtime.works.begin(room_id) as work:
             await work.write(operation, slot=slot)
@@ -233,14 +229,6 @@ class Service:
     async def idle(self, timeout: float = 10) -> None:
         """Wait until nothing waits."""
         await until(self.is_idle, timeout)
-
-
-_TASKS = frozenset(
-    {
-        *("inbox", "outbox", "inbox-look", "outbox-look", "inbox-prune", "inbox-measure", "leases"),
-        *("gate-homeserver", "gate-database", "homeserver-ping", "bus-in", "bus-out"),
-    }
-)
 
 
 async def make_tables(database: Database) -> None:

@@ -6,7 +6,8 @@ import { useCallback, useEffect, useState } from "react";
 import { type Look, look as askLook, refusalOf, type Ticket } from "./api";
 import { useSpeech } from "./language";
 import { Lobby } from "./lobby";
-import { type Departure, Meeting, type OwnTracks } from "./meeting";
+import type { OwnTracks } from "./media";
+import { type Departure, Meeting } from "./meeting";
 import { Page } from "./shell";
 import { Stopped, type Stop } from "./stopped";
 

@@ -7,8 +7,15 @@ import { DeviceSelect } from "./devices";
 import { CameraIcon, CameraOffIcon, HeadphonesIcon, MicrophoneIcon, MicrophoneOffIcon } from "./icons";
 import { useTexts } from "./language";
 import { recall, remember, visitor } from "./link";
-import { chosenDevice, chooseDevice, type Preview, useDevices, useLevel, usePreview } from "./media";
-import type { OwnTracks } from "./meeting";
+import {
+  chosenDevice,
+  chooseDevice,
+  type OwnTracks,
+  type Preview,
+  useDevices,
+  useLevel,
+  usePreview,
+} from "./media";
 import { Page, useHeadingFocus } from "./shell";
 
 const MAX_NAME = 40;
@@ -90,7 +97,7 @@ function Mirror({ preview }: { preview: Preview }) {
         {camera.status === "on" ? (
           <video ref={video} className="mirrored" muted playsInline aria-hidden="true" />
         ) : (
-          <p className="mirror-words">
+          <p className="mirror-words" data-asking={camera.status === "asking"}>
             {camera.status === "asking" ? t.problem.asking : t.problem.cameraOff}
           </p>
         )}
@@ -155,7 +162,7 @@ function JoinForm({ preview, onJoined, onRefused }: Pick<LobbyProps, "onJoined" 
     try {
       const ticket = await requestTicket(typed, visitor());
       const { camera, microphone } = preview.release();
-      if (!withCamera) camera?.stop();
+      if (!withCamera && camera !== "wanted") camera?.stop();
       onJoined(ticket, { camera: withCamera ? camera : null, microphone });
     } catch (error) {
       setJoining(false);

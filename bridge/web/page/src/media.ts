@@ -80,92 +80,112 @@ async function openBoth(): Promise<[LocalVideoTrack, LocalAudioTrack] | null> {
   }
 }
 
+/**
+ * What somebody brings into the meeting: an open track, null for a device that is off or cannot be
+ * had, or "wanted" when they joined before the browser had answered.
+ */
+export interface OwnTracks {
+  camera: LocalVideoTrack | "wanted" | null;
+  microphone: LocalAudioTrack | "wanted" | null;
+}
+
 export interface Preview {
   camera: Device<LocalVideoTrack>;
   microphone: Device<LocalAudioTrack>;
   toggle: (kind: Kind) => void;
   choose: (kind: Kind, deviceId: string) => void;
   /** Hands the tracks over to the meeting; the preview no longer stops them. */
-  release: () => { camera: LocalVideoTrack | null; microphone: LocalAudioTrack | null };
+  release: () => OwnTracks;
 }
 
 /** The devices of the lobby. Tracks are stopped with it unless they were released. */
 export function usePreview(): Preview {
   const [camera, setCamera] = useState<Device<LocalVideoTrack>>(ASKING);
   const [microphone, setMicrophone] = useState<Device<LocalAudioTrack>>(ASKING);
-  const current = useRef({ camera, microphone, gone: false });
-  current.current.camera = camera;
-  current.current.microphone = microphone;
+  const held = useRef({ camera, microphone, released: false });
+  held.current.camera = camera;
+  held.current.microphone = microphone;
 
-  const startCamera = useCallback(async () => {
-    const device = await openCamera();
-    if (current.current.gone) device.track?.stop();
-    else setCamera(device);
-  }, []);
-  const startMicrophone = useCallback(async () => {
-    const device = await openMicrophone();
-    if (current.current.gone) device.track?.stop();
-    else setMicrophone(device);
+  // Only the last thing asked of a device counts: what an earlier request opens late is closed.
+  const turns = useRef({ camera: 0, microphone: 0 });
+  const start = useCallback(async (kind: Kind) => {
+    const turn = ++turns.current[kind];
+    const late = (device: Device<LocalVideoTrack> | Device<LocalAudioTrack>) => {
+      const isLate = turns.current[kind] !== turn;
+      if (isLate) device.track?.stop();
+      return isLate;
+    };
+    if (kind === "camera") {
+      setCamera(ASKING);
+      const device = await openCamera();
+      if (!late(device)) setCamera(device);
+    } else {
+      setMicrophone(ASKING);
+      const device = await openMicrophone();
+      if (!late(device)) setMicrophone(device);
+    }
   }, []);
 
   useEffect(() => {
-    const held = current.current;
-    held.gone = false;
+    const turn = turns.current;
+    const last = held.current;
+    let gone = false;
     void (async () => {
       const wanted = { camera: recall("camera") !== "off", microphone: recall("microphone") !== "off" };
+      if (!wanted.camera) setCamera(OFF);
+      if (!wanted.microphone) setMicrophone(OFF);
       const both = wanted.camera && wanted.microphone ? await openBoth() : null;
-      if (held.gone) {
+      if (gone) {
         for (const track of both ?? []) track.stop();
-        return;
-      }
-      if (both !== null) {
+      } else if (both !== null) {
         setCamera({ status: "on", track: both[0], problem: null });
         setMicrophone({ status: "on", track: both[1], problem: null });
-        return;
+      } else {
+        if (wanted.camera) void start("camera");
+        if (wanted.microphone) void start("microphone");
       }
-      await Promise.all([
-        wanted.microphone ? startMicrophone() : setMicrophone(OFF),
-        wanted.camera ? startCamera() : setCamera(OFF),
-      ]);
     })();
     return () => {
-      held.gone = true;
-      held.camera.track?.stop();
-      held.microphone.track?.stop();
+      gone = true;
+      turn.camera += 1;
+      turn.microphone += 1;
+      if (last.released) return;
+      last.camera.track?.stop();
+      last.microphone.track?.stop();
     };
-  }, [startCamera, startMicrophone]);
+  }, [start]);
 
   const toggle = useCallback(
     (kind: Kind) => {
-      const device = current.current[kind];
-      if (device.status === "asking") return;
-      const off = device.status === "on";
-      device.track?.stop();
-      remember(kind, off ? "off" : "on");
-      if (kind === "camera") setCamera(off ? OFF : ASKING);
-      else setMicrophone(off ? OFF : ASKING);
-      if (!off) void (kind === "camera" ? startCamera() : startMicrophone());
+      const { status, track } = held.current[kind];
+      if (status === "asking") return;
+      track?.stop();
+      remember(kind, status === "on" ? "off" : "on");
+      if (status !== "on") void start(kind);
+      else if (kind === "camera") setCamera(OFF);
+      else setMicrophone(OFF);
     },
-    [startCamera, startMicrophone],
+    [start],
   );
 
   const choose = useCallback(
     (kind: Kind, deviceId: string) => {
       chooseDevice(kind === "camera" ? "videoinput" : "audioinput", deviceId);
-      const device = current.current[kind];
-      if (device.status === "off") return;
-      device.track?.stop();
-      void (kind === "camera" ? startCamera() : startMicrophone());
+      const { status, track } = held.current[kind];
+      if (status === "off") return;
+      track?.stop();
+      void start(kind);
     },
-    [startCamera, startMicrophone],
+    [start],
   );
 
   const release = useCallback(() => {
-    const held = current.current;
-    const tracks = { camera: held.camera.track, microphone: held.microphone.track };
-    held.camera = OFF;
-    held.microphone = OFF;
-    return tracks;
+    const { camera, microphone } = held.current;
+    held.current.released = true;
+    return {
+      camera: camera.status === "asking" ? ("wanted" as const) : camera.track,
+      microphone: microphone.status === "asking" ? ("wanted" as const) : microphone.track,
+    };
   }, []);
 
   return { camera, microphone, toggle, choose, release };

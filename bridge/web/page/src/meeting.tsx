@@ -1,7 +1,7 @@
 /** In the meeting: the connection to the SFU, and the frame around pictures and controls. */
 
 import { RoomAudioRenderer, RoomContext, useConnectionState, useIsRecording, useParticipants } from "@livekit/components-react";
-import { ConnectionState, DisconnectReason, type LocalAudioTrack, type LocalVideoTrack, Room, RoomEvent } from "livekit-client";
+import { ConnectionState, DisconnectReason, Room, RoomEvent } from "livekit-client";
 import { useEffect, useRef, useState } from "react";
 
 import { useAnnounce } from "./announcer";
@@ -10,16 +10,10 @@ import { useArrivals } from "./arrivals";
 import { Controls } from "./controls";
 import { CloseIcon } from "./icons";
 import { useTexts } from "./language";
-import { chosenDevice, type Kind, problemOf } from "./media";
+import { chosenDevice, type Kind, type OwnTracks, problemOf } from "./media";
 import { People } from "./people";
 import { LanguageSwitch, useHeadingFocus, useTitle } from "./shell";
 import { Stage } from "./stage";
-
-/** The tracks that the lobby already opened; null is off. */
-export interface OwnTracks {
-  camera: LocalVideoTrack | null;
-  microphone: LocalAudioTrack | null;
-}
 
 /** How the meeting ended for this page. `unreachable` means that it never began. */
 export type Departure = "left" | "over" | "removed" | "duplicate" | "lost" | "unreachable";
@@ -76,13 +70,17 @@ export function Meeting({ subject, ticket, tracks, onLeft }: MeetingProps) {
     const leave = (departure: Departure) => {
       if (done) return;
       done = true;
-      for (const track of [tracks.camera, tracks.microphone]) track?.stop();
+      for (const track of [tracks.camera, tracks.microphone]) if (track !== "wanted") track?.stop();
       left.current(departure);
     };
-    const publish = async (kind: Kind, track: LocalVideoTrack | LocalAudioTrack | null) => {
-      if (track === null) return;
+    const publish = async (kind: Kind, track: OwnTracks[Kind]) => {
+      const { localParticipant } = room;
       try {
-        await room.localParticipant.publishTrack(track);
+        if (track === "wanted") {
+          await (kind === "camera" ? localParticipant.setCameraEnabled(true) : localParticipant.setMicrophoneEnabled(true));
+        } else if (track !== null) {
+          await localParticipant.publishTrack(track);
+        }
       } catch (error) {
         if (!done) setMishap({ kind, error });
       }
