@@ -39,7 +39,6 @@ from appservice.unit_of_work import UnitOfWork, UnitsOfWork
 log = structlog.get_logger()
 
 _BATCH = 50
-_FACTS_WAIT_MS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +49,13 @@ class WorkerLimits:
         rooms_at_once: Rooms whose events are handled side by side.
         retry_delays_ms: Waits between the attempts at an event whose handling raises; after the last one
             it is set aside.
+        facts_wait_ms: Wait before a room's state is asked for again.
         look_every_s: How often to look for events that nobody told us about, seconds.
     """
 
     rooms_at_once: int = 8
     retry_delays_ms: tuple[int, ...] = (250, 1_000, 4_000)
+    facts_wait_ms: int = 2_000
     look_every_s: float = 1.0
 
 
@@ -230,19 +231,19 @@ class Worker:
 
     async def _fetch_facts(self, room_id: str) -> int | None:
         if not self._gate.is_open:
-            return _FACTS_WAIT_MS  # or until the gate opens again
+            return self._limits.facts_wait_ms  # or until the gate opens again
         try:
             async with self._works.begin(room_id) as work:
                 known = await work.facts()
             fetched = await self._actors.fetch_facts(known, self._clock())
         except HomeserverUnreachable as error:
             self._gate.close(str(error))
-            return _FACTS_WAIT_MS
+            return self._limits.facts_wait_ms
         except MatrixError as error:
             log.warning("inbox.facts_refused", why=str(error))
             if error.is_outage or error.status == 401:
                 self._gate.close(str(error))
-            return self._hold(room_id, error.retry_after_ms or _FACTS_WAIT_MS)
+            return self._hold(room_id, error.retry_after_ms or self._limits.facts_wait_ms)
         async with self._works.begin(room_id) as work:
             await work.store_facts(fetched)
         return 0

@@ -9,6 +9,7 @@ from bridge.commands import answers, refusals
 from bridge.commands.grammar import Kick, Mute
 from bridge.commands.request import Request
 from bridge.projections.names import safe_name
+from bridge.store.records import Record
 
 
 async def mute(command: Mute, request: Request) -> None:
@@ -22,13 +23,10 @@ async def kick(command: Kick, request: Request) -> None:
 
 
 async def _act(kind: ActionKind, command: Mute | Kick, request: Request) -> None:
-    if request.record is None:
-        await request.answer(refusals.nothing_open(request.voice))
+    record = await organised(request)
+    if record is None:
         return
-    call = request.record.call
-    if not request.organises:
-        await request.answer(refusals.not_an_organiser(request.voice, call.started_by_name))
-        return
+    call = record.call
     found = called(call, command.name, command.mentions)
     if not found:
         await request.answer(answers.nobody_called(request.voice, command.name))
@@ -38,7 +36,19 @@ async def _act(kind: ActionKind, command: Mute | Kick, request: Request) -> None
         action = Action(kind, found[0].identity, found[0].name, request.thread or "", request.work.now)
         # The SFU is asked after the commit, by the reconciler, which also answers.
         after = call.but(pending=(*call.pending, action))
-        await request.house.ledger.save(request.work, request.record, after)
+        await request.house.ledger.save(request.work, record, after)
+
+
+async def organised(request: Request) -> Record | None:
+    """The room's call, if the one who asks may act on it; else they get the answer why not."""
+    if request.record is None:
+        await request.answer(refusals.nothing_open(request.voice))
+    elif not request.organises:
+        starter = request.record.call.started_by_name
+        await request.answer(refusals.not_an_organiser(request.voice, starter))
+    else:
+        return request.record
+    return None
 
 
 def called(call: Call, name: str, mentions: tuple[str, ...]) -> tuple[Participant, ...]:

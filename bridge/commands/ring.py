@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from bridge.calls.model import CallState
-from bridge.commands import answers, refusals
+from bridge.commands import answers
 from bridge.commands.grammar import Ring
+from bridge.commands.organise import organised
 from bridge.commands.request import Request, readable
 
 
 async def ring(command: Ring, request: Request) -> None:
     """An ``m.text``, because notices ring nowhere (``.m.rule.suppress_notices``)."""
-    if request.record is None:
-        await request.answer(refusals.nothing_open(request.voice))
+    record = await organised(request)
+    if record is None:
         return
-    call = request.record.call
-    if not request.organises:
-        await request.answer(refusals.not_an_organiser(request.voice, call.started_by_name))
-        return
+    call = record.call
     if call.state is CallState.OPENING:
         await request.answer(answers.being_opened(request.voice))
         return

@@ -1,4 +1,4 @@
-"""The peer of our intake: mautrix's ``AppService`` with its default settings and a handler that does nothing."""
+"""The peer of our intake: mautrix's ``AppService`` as it comes, with a handler that does nothing."""
 
 from __future__ import annotations
 

@@ -17,9 +17,10 @@ Kind = Literal["command", "power_levels"]
 handled without a word to the homeserver, so that the time until it is handled is the bridge's alone."""
 
 _WORDS = (
-    "bonjour réunion déplacée à demain dossier préfecture équipe merci beaucoup voilà pièce jointe où "
-    "est le compte rendu je l'ai relu hier très bien reçu à tout à l'heure côté budget même chose"
-).split()
+    *("bonjour", "réunion", "déplacée", "à", "demain", "dossier", "préfecture", "équipe", "merci"),
+    *("beaucoup", "voilà", "pièce", "jointe", "où", "est", "le", "compte", "rendu", "je", "l'ai", "relu"),
+    *("hier", "très", "bien", "reçu", "tout", "à", "l'heure", "côté", "budget", "même", "chose"),
+)
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -142,6 +143,15 @@ class World:
             return f"sqlite+aiosqlite:///{self.folder / f'{name}.db'}"
         postgres = await self.postgres()
         return postgres.sqlalchemy_url(await postgres.create_database())
+
+    async def copy_of_database(self, kind: Kind, url: str, name: str) -> str:
+        """The address of a copy of a database that nobody is connected to."""
+        if kind == "SQLite":
+            copy = self.folder / f"{name}.db"
+            shutil.copyfile(url.partition("///")[2], copy)
+            return f"sqlite+aiosqlite:///{copy}"
+        postgres = await self.postgres()
+        return postgres.sqlalchemy_url(await postgres.create_database(template=url.rpartition("/")[2]))
 
     async def new_bridge(
         self,

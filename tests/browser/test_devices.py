@@ -24,6 +24,33 @@ NO_CAMERA = """
 """
 
 
+UNANSWERED = """
+(() => {
+  const original = MediaDevices.prototype.getUserMedia;
+  const answer = new Promise((resolve) => (window.answerTheBrowser = resolve));
+  MediaDevices.prototype.getUserMedia = async function (constraints) {
+    await answer;
+    return original.call(this, constraints);
+  };
+})();
+"""
+
+
+async def test_who_joins_before_answering_the_browser_is_heard_once_they_answer(
+    house: House, new_guest: NewGuest
+) -> None:
+    call = await house.opens()
+    ada = await new_guest("about:blank")
+    await ada.page.add_init_script(UNANSWERED)
+    await ada.page.goto(link_of(call))
+    await expect(ada.page.get_by_text("Allow the camera and the microphone")).to_be_visible()
+    await ada.join("Ada")
+    await expect(ada.switch("Micro", "Microphone")).not_to_be_checked()
+    await ada.page.evaluate("() => window.answerTheBrowser()")
+    await expect(ada.switch("Micro", "Microphone")).to_be_checked()
+    await expect(ada.switch("Caméra", "Camera")).to_be_checked()
+
+
 async def test_a_refused_camera_is_told_and_one_joins_with_the_microphone(
     open_house: OpenHouse, livekit: LiveKit, new_guest: NewGuest
 ) -> None:

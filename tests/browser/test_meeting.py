@@ -43,6 +43,7 @@ async def test_two_people_see_and_hear_each_other(house: House, new_guest: NewGu
     await ada.picture("meeting-people-en-wide")
     await ada.page.keyboard.press("Escape")
     await expect(people).to_be_hidden()
+    assert await ada.focused() == "Participants (2)"
 
     # So is the camera.
     await marie.switch("Caméra", "Camera").click()

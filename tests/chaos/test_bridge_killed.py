@@ -25,8 +25,7 @@ async def test_killed_at_random_instants_it_answers_every_command_once(
     async with Scene(livekit, bridge.bot_id, [alice, bob], extent) as scene:
         await scene.open_rooms()
         for _ in range(extent.rounds):
-            scene.play()
-            await asyncio.sleep(scene.rng.uniform(0, 4))
+            await scene.let_happen()
             bridge.kill()
             if scene.rng.random() < 0.3:
                 # It dies once more while it starts.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import Any
 from urllib.parse import quote
 
@@ -12,6 +14,7 @@ from tests.conftest import NewUser
 from tests.support.bridges import LocalBridge
 from tests.support.cards import Salon
 from tests.support.people import Visitor
+from tests.support.waiting import until
 
 NOTHING_OPEN = "Aucune visio n’est ouverte ici."
 PONG = "Je suis là."
@@ -218,8 +221,11 @@ async def test_the_creator_of_a_version_12_room_is_its_only_power(
 async def test_where_nobody_may_invite_the_direct_chat_works(
     brisk: LocalBridge, alice: MatrixUser, bob: MatrixUser
 ) -> None:
-    room = await alice.create_room(invite=[bob.user_id], power_levels={"invite": 101}, room_version="11")
+    room = await alice.create_room(invite=[bob.user_id], room_version="11")
     await bob.join(room)
+    levels = await alice.state(room, "m.room.power_levels")
+    closed = {**levels, "invite": 100, "users": {alice.user_id: 99}}
+    await alice.set_state(room, "m.room.power_levels", closed)
     for user in (alice, bob):
         with pytest.raises(MatrixRefused):
             await user.invite(room, brisk.bot_id)
@@ -253,12 +259,16 @@ async def test_a_bot_that_may_not_speak_from_the_beginning_opens_nothing(
     salon = Salon(alice, room, brisk.bot_id)
     await alice.wait_until(lambda: membership_of(salon).get("membership") == "join")
     await salon.say("!visio")
+    await until(lambda: calls_over(brisk, room) == 1)
     levels = await alice.state(room, "m.room.power_levels")
-
-    async def speaks() -> str:
-        await alice.set_state(room, "m.room.power_levels", {**levels, "events_default": 0})
-        return await salon.reply("!visio statut")
-
-    assert await speaks() == NOTHING_OPEN, "a call without a card is tied to nothing"
+    await alice.set_state(room, "m.room.power_levels", {**levels, "events_default": 0})
+    assert await salon.reply("!visio statut") == NOTHING_OPEN, "a call without a card is tied to nothing"
     await salon.say("!visio")
     await salon.card(is_("open"))
+
+
+def calls_over(bridge: LocalBridge, room_id: str) -> int:
+    """How many of a room's calls are over, by the bridge's database."""
+    with closing(sqlite3.connect(f"file:{bridge.folder / 'passerelle.db'}?mode=ro", uri=True)) as database:
+        query = "SELECT count(*) FROM calls WHERE room_id = ? AND is_over"
+        return int(database.execute(query, (room_id,)).fetchone()[0])

@@ -11,7 +11,7 @@ from bridge.demo.matrix_user import Event, MatrixUser
 
 CALL = "fr.passerelle.call"
 
-PATIENCE = 20.0
+PATIENCE = 30.0
 """Seconds that a test waits for what has to come."""
 
 

@@ -39,6 +39,12 @@ ROUND_S = 2 * CLOCK_S + 6
 PACED_S = 32
 """The same for a card that has used up its free edits (`bridge.calls.pace`)."""
 
+HAPPENS_S = 60
+"""For some commands to be typed, however slow the machine."""
+
+ENTERS_S = 10
+"""How long a visitor tries to enter a meeting."""
+
 _WORDS = {
     f"{PREFIX} ping": 3,
     f"{PREFIX} version": 1,
@@ -221,6 +227,13 @@ class Scene:
         """Let everybody do what they do."""
         self._gate.open()
 
+    async def let_happen(self) -> None:
+        """Let everybody do what they do until a random instant: after some commands, and then a moment."""
+        wanted = sum(len(talk.sent) for talk in self.talks) + self.rng.randint(1, 5 * len(self.talks))
+        self.play()
+        await until(lambda: sum(len(talk.sent) for talk in self.talks) >= wanted, HAPPENS_S)
+        await asyncio.sleep(self.rng.uniform(0, 0.5))
+
     async def hush(self) -> None:
         """Everybody stops where they are: no more commands, nobody enters or leaves a meeting."""
         await self._gate.close()
@@ -328,8 +341,9 @@ class Scene:
 async def enter(link: str, name: str) -> Visitor | None:
     """Enter a meeting; None if the bridge or the SFU does not let us or is not there."""
     try:
-        visitor = await Visitor.by_link(link, name)
-        return await visitor.join()
+        async with asyncio.timeout(ENTERS_S):
+            visitor = await Visitor.by_link(link, name)
+            return await visitor.join()
     except (TurnedAway, aiohttp.ClientError, TimeoutError, rtc.ConnectError, ValueError):
         return None
 

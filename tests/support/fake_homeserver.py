@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -37,7 +38,7 @@ class Sent:
     type: str
     sender: str
     content: Content
-    txn_id: str | None
+    txn_id: str | None = None
     state_key: str | None = None
     redacts: str | None = None
 
@@ -100,6 +101,11 @@ class _Cut(Exception):
     pass
 
 
+@dataclass(frozen=True)
+class _Request(Asked):
+    path: Mapping[str, str]
+
+
 class FakeHomeserver:
     """Rooms with state and a timeline, and Synapse's memory of transaction ids.
 
@@ -116,7 +122,6 @@ class FakeHomeserver:
         self.sent: list[Sent] = []
         self.state: dict[str, dict[tuple[str, str], Content]] = {}
         self.rules: list[Rule] = []
-        self.senders: dict[tuple[str, str, str], str] = {}
         self._answered: dict[tuple[object, ...], Sent] = {}
         self._numbers = itertools.count(1)
 
@@ -161,91 +166,88 @@ class FakeHomeserver:
 
     # Requests
 
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
-        asked, do = await self._understand(request)
+    def routes(self) -> list[web.RouteDef]:
+        """Routes below ``/_matrix/client/{version}``."""
+        room = "/rooms/{room}"
+        done = "{}"
+        table: list[tuple[str, str, str, Callable[[_Request], web.Response]]] = [
+            ("PUT", f"{room}/send/{{kind}}/{{txn}}", "send", self._send),
+            ("PUT", f"{room}/redact/{{event}}/{{txn}}", "redact", self._redact),
+            ("PUT", f"{room}/state/{{kind}}/{{key:.*}}", "set_state", self._set_state),
+            ("GET", f"{room}/state/{{kind}}/{{key:.*}}", "state", self._get_state),
+            ("POST", "/join/{room}", "join", lambda _: web.Response(text=done)),
+            ("POST", f"{room}/leave", "leave", lambda _: web.Response(text=done)),
+            ("GET", "/account/whoami", "whoami", lambda _: web.Response(text=done)),
+            ("POST", "/register", "register", lambda _: web.Response(text=done)),
+            ("PUT", "/devices/{device}", "device", lambda _: web.Response(text=done)),
+            ("GET", "/profile/{user}/{field}", "profile", lambda _: web.Response(text=done)),
+            ("PUT", "/profile/{user}/{field}", "profile", lambda _: web.Response(text=done)),
+            ("POST", "/appservice/{id}/ping", "ping", lambda _: web.Response(text=done)),
+        ]
+        return [
+            web.route(method, "/_matrix/client/{version}" + path, functools.partial(self._answer, what, do))
+            for method, path, what, do in table
+        ]
+
+    async def _answer(
+        self, what: str, do: Callable[[_Request], web.Response], request: web.Request
+    ) -> web.Response:
+        body = await request.json() if request.method != "GET" else {}
+        user, device = request.query.get("user_id"), request.query.get("device_id")
+        asked = _Request(
+            what,
+            request.match_info.get("room"),
+            user,
+            device,
+            request.match_info.get("txn"),
+            body,
+            request.match_info,
+        )
         self.asked.append(asked)
         rule = next((rule for rule in self.rules if rule.applies(asked)), None)
         if rule is None:
-            return do()
+            return do(asked)
         if rule.times is not None:
             rule.times -= 1
         try:
-            return await rule.behaviour(self, asked, do)
+            return await rule.behaviour(self, asked, lambda: do(asked))
         except _Cut:
             assert request.transport is not None
             request.transport.abort()
             return web.Response()
 
-    async def _understand(self, request: web.Request) -> tuple[Asked, Callable[[], web.Response]]:
-        raw = await request.json() if request.body_exists and request.method != "GET" else {}
-        body: Content = raw if isinstance(raw, dict) else {}
-        parts = request.match_info["path"].split("/")
-        user, device = request.query.get("user_id"), request.query.get("device_id")
+    def _send(self, asked: _Request) -> web.Response:
+        return self._once(asked, asked.path["kind"])
 
-        def asked(what: str, room_id: str | None = None, txn_id: str | None = None) -> Asked:
-            return Asked(what, room_id, user, device, txn_id, body)
+    def _redact(self, asked: _Request) -> web.Response:
+        return self._once(asked, "m.room.redaction", redacts=asked.path["event"])
 
-        match request.method, parts:
-            case "PUT", ["rooms", room, "send", kind, txn]:
-                return asked("send", room, txn), lambda: self._once(user, device, txn, room, kind, body)
-            case "PUT", ["rooms", room, "redact", event_id, txn]:
-                return asked("redact", room, txn), lambda: self._once(
-                    user, device, txn, room, "m.room.redaction", body, redacts=event_id
-                )
-            case "PUT", ["rooms", room, "state", kind, key]:
-                return asked("set_state", room), lambda: self._set_state(user, room, kind, key, body)
-            case "GET", ["rooms", room, "state", kind, key]:
-                return asked("state", room), lambda: self._get_state(room, kind, key)
-            case "POST", ["join", room] | ["rooms", room, "leave"]:
-                what = "join" if parts[0] == "join" else "leave"
-                return asked(what, room), lambda: web.json_response({"room_id": room})
-            case "GET", ["account", "whoami"]:
-                return asked("whoami"), lambda: web.json_response({"user_id": user})
-            case "POST", ["register"]:
-                return asked("register"), lambda: web.json_response({"user_id": body.get("username")})
-            case "POST", ["appservice", _, "ping"]:
-                return asked("ping"), lambda: web.json_response({"duration_ms": 1})
-            case "GET", ["profile", _, name]:
-                return asked("profile"), lambda: web.json_response({name: "Visio"})
-            case "PUT", ["devices", _]:
-                return asked("device"), lambda: web.json_response({})
-        return asked("?"), lambda: web.json_response({"errcode": "M_UNRECOGNIZED"}, status=404)
-
-    def _once(  # noqa: PLR0917
-        self,
-        user: str | None,
-        device: str | None,
-        txn: str,
-        room: str,
-        kind: str,
-        content: Content,
-        redacts: str | None = None,
-    ) -> web.Response:
-        key = (user, device, room, kind, txn)
+    def _once(self, asked: _Request, kind: str, **more: str) -> web.Response:
+        key = (asked.user_id, asked.device_id, asked.room_id, kind, asked.txn_id)
         if key not in self._answered:
-            self._answered[key] = self._accept(room, kind, user, content, txn_id=txn, redacts=redacts)
+            self._answered[key] = self._accept(asked, kind, txn_id=asked.txn_id, **more)
         return web.json_response({"event_id": self._answered[key].event_id})
 
-    def _accept(self, room: str, kind: str, user: str | None, content: Content, **more: Any) -> Sent:
-        sent = Sent(
-            f"$sent{next(self._numbers)}", room, kind, user or "", content, **{"txn_id": None, **more}
-        )
+    def _accept(self, asked: _Request, kind: str, **more: str | None) -> Sent:
+        number = next(self._numbers)
+        sent = Sent(f"$sent{number}", asked.room_id or "", kind, asked.user_id or "", asked.body, **more)
         self.sent.append(sent)
         return sent
 
-    def _set_state(self, user: str | None, room: str, kind: str, key: str, content: Content) -> web.Response:
-        sent = self._accept(room, kind, user, content, state_key=key)
-        self.state.setdefault(room, {})[kind, key] = content
+    def _set_state(self, asked: _Request) -> web.Response:
+        kind, key = asked.path["kind"], asked.path["key"]
+        sent = self._accept(asked, kind, state_key=key)
+        self.state.setdefault(sent.room_id, {})[kind, key] = asked.body
         return web.json_response({"event_id": sent.event_id})
 
-    def _get_state(self, room: str, kind: str, key: str) -> web.Response:
+    def _get_state(self, asked: _Request) -> web.Response:
+        room, kind, key = str(asked.room_id), asked.path["kind"], asked.path["key"]
         if room not in self.state:
             return web.json_response({"errcode": "M_FORBIDDEN", "error": "not in the room"}, status=403)
         content = self.state[room].get((kind, key))
         if content is None:
             return web.json_response({"errcode": "M_NOT_FOUND", "error": "no such state"}, status=404)
-        sender = self.senders.get((room, kind, key), "@creator:hs")
-        return web.json_response({"content": content, "sender": sender, "type": kind, "state_key": key})
+        return web.json_response({"content": content, "sender": "@creator:hs"})
 
 
 @asynccontextmanager
@@ -253,7 +255,7 @@ async def fake_homeserver() -> AsyncIterator[FakeHomeserver]:
     """A homeserver that answers."""
     fake = FakeHomeserver()
     application = web.Application(client_max_size=64 << 20)
-    application.router.add_route("*", "/_matrix/client/{version}/{path:.*}", fake._answer)
+    application.add_routes(fake.routes())
     async with TestServer(application) as server:
         fake.url = str(server.make_url("")).rstrip("/")
         yield fake

@@ -2,7 +2,7 @@
 
 import { useLocalParticipant, useStartAudio } from "@livekit/components-react";
 import type { Room } from "livekit-client";
-import { type ReactNode, useRef } from "react";
+import { type ReactNode, type RefObject, useRef } from "react";
 
 import { DeviceDialog } from "./devices";
 import {
@@ -24,11 +24,14 @@ interface ControlsProps {
   ready: boolean;
   count: number;
   peopleOpen: boolean;
+  peopleButton: RefObject<HTMLButtonElement | null>;
   onPeople: () => void;
+  onLeave: () => void;
   onMishap: (mishap: Mishap | null) => void;
 }
 
-export function Controls({ room, ready, count, peopleOpen, onPeople, onMishap }: ControlsProps) {
+export function Controls(props: ControlsProps) {
+  const { room, ready, count, peopleOpen, peopleButton, onPeople, onLeave, onMishap } = props;
   const t = useTexts();
   const dialog = useRef<HTMLDialogElement>(null);
   const { localParticipant, isMicrophoneEnabled, isCameraEnabled, isScreenShareEnabled } = useLocalParticipant({ room });
@@ -75,6 +78,7 @@ export function Controls({ room, ready, count, peopleOpen, onPeople, onMishap }:
         </Switch>
       )}
       <button
+        ref={peopleButton}
         type="button"
         className="control"
         aria-expanded={peopleOpen}
@@ -90,7 +94,7 @@ export function Controls({ room, ready, count, peopleOpen, onPeople, onMishap }:
         <SettingsIcon />
         <span>{t.device.open}</span>
       </button>
-      <button type="button" className="control leave" onClick={() => void room.disconnect()}>
+      <button type="button" className="control leave" onClick={onLeave}>
         <LeaveIcon />
         <span>{t.room.leave}</span>
       </button>

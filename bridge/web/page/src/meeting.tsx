@@ -62,6 +62,7 @@ interface MeetingProps {
 export function Meeting({ subject, ticket, tracks, onLeft }: MeetingProps) {
   const [room] = useState(newRoom);
   const [mishap, setMishap] = useState<Mishap | null>(null);
+  const wantsOut = useRef(false);
   const left = useRef(onLeft);
   left.current = onLeft;
 
@@ -92,7 +93,7 @@ export function Meeting({ subject, ticket, tracks, onLeft }: MeetingProps) {
       try {
         await room.connect(ticket.sfu_url, ticket.token, { rtcConfig });
       } catch {
-        leave("unreachable");
+        leave(wantsOut.current ? "left" : "unreachable");
         return;
       }
       connected = true;
@@ -112,9 +113,14 @@ export function Meeting({ subject, ticket, tracks, onLeft }: MeetingProps) {
     };
   }, [room, ticket, tracks]);
 
+  const walkOut = () => {
+    wantsOut.current = true;
+    void room.disconnect();
+  };
+
   return (
     <RoomContext.Provider value={room}>
-      <Frame room={room} subject={subject} mishap={mishap} setMishap={setMishap} />
+      <Frame room={room} subject={subject} mishap={mishap} setMishap={setMishap} onLeave={walkOut} />
       <RoomAudioRenderer />
     </RoomContext.Provider>
   );
@@ -125,15 +131,21 @@ interface FrameProps {
   subject: string | null;
   mishap: Mishap | null;
   setMishap: (mishap: Mishap | null) => void;
+  onLeave: () => void;
 }
 
-function Frame({ room, subject, mishap, setMishap }: FrameProps) {
+function Frame({ room, subject, mishap, setMishap, onLeave }: FrameProps) {
   const t = useTexts();
   const heading = useHeadingFocus("meeting");
   const state = useConnectionState(room);
   const participants = useParticipants({ room });
   const recording = useIsRecording(room);
   const [peopleOpen, setPeopleOpen] = useState(false);
+  const peopleButton = useRef<HTMLButtonElement>(null);
+  const closePeople = () => {
+    setPeopleOpen(false);
+    peopleButton.current?.focus();
+  };
   useTitle(t.room.pageTitle(subject));
   useArrivals(room);
   useConnectionWords(state);
@@ -155,7 +167,7 @@ function Frame({ room, subject, mishap, setMishap }: FrameProps) {
         {mishap !== null && <MishapNote mishap={mishap} onClose={() => setMishap(null)} />}
         <div className="meeting-body" data-people={peopleOpen}>
           {connecting ? <p className="loading">{t.room.connecting}</p> : <Stage />}
-          {peopleOpen && <People participants={participants} onClose={() => setPeopleOpen(false)} />}
+          {peopleOpen && <People participants={participants} onClose={closePeople} />}
         </div>
       </main>
       <Controls
@@ -163,7 +175,9 @@ function Frame({ room, subject, mishap, setMishap }: FrameProps) {
         ready={!connecting}
         count={participants.length}
         peopleOpen={peopleOpen}
+        peopleButton={peopleButton}
         onPeople={() => setPeopleOpen((open) => !open)}
+        onLeave={onLeave}
         onMishap={setMishap}
       />
     </div>

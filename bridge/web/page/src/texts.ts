@@ -88,7 +88,7 @@ const fr = {
     stage: "Images des participants",
     you: "vous",
     nobody: "Sans nom",
-    screenOf: (name: string): string => `Écran partagé : ${name}`,
+    screenOf: (name: string): string => `Écran partagé : ${name}`,
     yourScreen: "Vous partagez votre écran",
     muted: "micro coupé",
     unmuted: "micro ouvert",
@@ -103,7 +103,7 @@ const fr = {
     manyLeft: (n: number): string => `${n} personnes ont quitté la réunion.`,
     shares: (name: string): string => `${name} partage son écran.`,
     stoppedSharing: (name: string): string => `${name} ne partage plus son écran.`,
-    pageTitle: (subject: string | null): string => `En réunion : ${subject ?? "réunion vidéo"} – Visio`,
+    pageTitle: (subject: string | null): string => `En réunion : ${subject ?? "réunion vidéo"} – Visio`,
   },
 
   stop: {

@@ -1,0 +1,111 @@
+"""Two replicas on one PostgreSQL: one freezes or dies, the other goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from appservice.ownership import LeaseTimes
+from bridge.demo.matrix_user import MatrixUser
+from bridge.demo.peers.livekit import LiveKit
+from bridge.demo.peers.passerelle import merged
+from bridge.demo.peers.ports import HOST, reserve_port
+from tests.conftest import MakeBridge
+from tests.support.bridges import LocalBridge
+from tests.support.chaos_balancer import Backend, Balancer
+from tests.support.chaos_bridge import left_over, settings
+from tests.support.chaos_extent import Extent
+from tests.support.chaos_scene import Scene
+from tests.support.slots import Slot
+
+TAKEN_OVER_S = LeaseTimes().lease_ms / 1000 + LeaseTimes().renew_s
+"""After so long the rooms of a replica that is gone belong to another one."""
+
+MARGIN_S = 8
+"""For answering what has gathered, on a busy machine."""
+
+
+@pytest.fixture
+async def replicas(
+    make_bridge: MakeBridge, slot: Slot, postgres_url: str
+) -> AsyncIterator[tuple[LocalBridge, LocalBridge]]:
+    """Two running replicas behind a load balancer."""
+    public = {"web": {"public_url": f"http://{HOST}:{slot.public_port}"}}
+    made = [
+        make_bridge(
+            merged(settings(postgres_url), public),
+            slot=dataclasses.replace(slot, internal_port=reserve_port(), public_port=reserve_port()),
+        )
+        for _ in range(2)
+    ]
+    listeners = [f"http://{bridge.settings['web']['listen']}" for bridge in made]
+    healths = [f"{bridge.internal_url}/health/ready" for bridge in made]
+    async with AsyncExitStack() as stack:
+        inside = [Backend(b.internal_url, health) for b, health in zip(made, healths, strict=True)]
+        outside = [Backend(url, health) for url, health in zip(listeners, healths, strict=True)]
+        await stack.enter_async_context(Balancer(slot.internal_port, inside))
+        await stack.enter_async_context(Balancer(slot.public_port, outside))
+        await asyncio.gather(*(bridge.start() for bridge in made))
+        yield made[0], made[1]
+
+
+async def test_a_replica_that_was_frozen_beyond_its_lease_doubles_no_answer(
+    replicas: tuple[LocalBridge, LocalBridge],
+    postgres_url: str,
+    livekit: LiveKit,
+    alice: MatrixUser,
+    bob: MatrixUser,
+    extent: Extent,
+) -> None:
+    async with Scene(livekit, replicas[0].bot_id, [alice, bob], extent) as scene:
+        await scene.open_rooms(4, visitors=1)
+        for number in range(extent.rounds):
+            frozen = replicas[number % 2]
+            await scene.let_happen()
+            frozen.pause()
+            began = time.monotonic()
+            await scene.let_happen()
+            await scene.hush()
+            await scene.settle(TAKEN_OVER_S + MARGIN_S)
+            # It wakes up in the belief that the rooms are still its own.
+            await asyncio.sleep(max(0, began + TAKEN_OVER_S - time.monotonic()))
+            await scene.let_happen()
+            frozen.resume()
+            await scene.let_happen()
+            await scene.hush()
+            await scene.settle()
+            await scene.cards_come_right()
+        scene.report()
+        assert [await bridge.stop() for bridge in replicas] == [0, 0]
+        assert await left_over(postgres_url) == {"inbox": 0, "outbox": 0}
+
+
+async def test_when_one_replica_dies_the_other_takes_over_within_the_lease(
+    replicas: tuple[LocalBridge, LocalBridge],
+    postgres_url: str,
+    livekit: LiveKit,
+    alice: MatrixUser,
+    bob: MatrixUser,
+    extent: Extent,
+) -> None:
+    async with Scene(livekit, replicas[0].bot_id, [alice, bob], extent) as scene:
+        await scene.open_rooms(4, visitors=1)
+        for number in range(extent.rounds):
+            victim = replicas[number % 2]
+            await scene.let_happen()
+            victim.kill()
+            began = time.monotonic()
+            await scene.let_happen()
+            await scene.hush()
+            await scene.settle(TAKEN_OVER_S + MARGIN_S)
+            extent.note(f"everything answered {time.monotonic() - began:.1f} s after one replica had died")
+            await scene.cards_come_right()
+            await victim.start()
+        scene.report()
+        assert [await bridge.stop() for bridge in replicas] == [0, 0]
+        assert await left_over(postgres_url) == {"inbox": 0, "outbox": 0}

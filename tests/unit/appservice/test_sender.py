@@ -1,0 +1,498 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+import structlog.testing
+
+from appservice import tables
+from appservice.edits import as_edit
+from appservice.intents import DEVICE_ID
+from appservice.operations import (
+    Join,
+    Leave,
+    Operation,
+    Redact,
+    RedactEdits,
+    RedactSlots,
+    SendEvent,
+    SendState,
+)
+from appservice.sender import SenderLimits
+from appservice.unit_of_work import UnitOfWork
+from tests.support.fake_homeserver import FakeHomeserver, Hold, cut, do_and_cut, error
+from tests.support.waiting import until
+from tests.unit.appservice.service import BOT, ROOM, App, Service, event, membership, nothing, service
+
+OTHER = "!other:hs"
+KEY = "fr.example.card"
+
+
+def say(text: str, **fields: Any) -> SendEvent:
+    return SendEvent("m.room.message", {"msgtype": "m.notice", "body": text, "m.mentions": {}}, **fields)
+
+
+def card(text: str, first: str | None = None) -> SendEvent:
+    def content(words: str) -> dict[str, Any]:
+        return {"msgtype": "m.notice", "body": words, "m.mentions": {}, KEY: {"v": 1, "words": words}}
+
+    return SendEvent("m.room.message", content(text), first=content(first) if first is not None else None)
+
+
+async def write_all(one: Service, *texts: str, room_id: str = ROOM) -> None:
+    async with one.runtime.works.begin(room_id) as work:
+        for text in texts:
+            await work.write(say(text))
+
+
+async def test_writes_of_a_room_leave_in_order_and_once(
+    database_url: str, homeserver: FakeHomeserver
+) -> None:
+    async with service(database_url, homeserver) as one:
+        await write_all(one, *(str(n) for n in range(30)))
+        await one.idle()
+        assert homeserver.texts(ROOM) == [str(n) for n in range(30)]
+        assert homeserver.count("send") == 30
+
+
+async def test_the_bot_sends_with_its_own_device_and_ghosts_without(
+    database_url: str, homeserver: FakeHomeserver
+) -> None:
+    async with service(database_url, homeserver) as one:
+        await one.write(say("from the bot"))
+        await one.write(say("from a ghost", sender="@visio_marie:hs"))
+        await one.idle()
+        first, second = [a for a in homeserver.asked if a.what == "send"]
+        assert (first.user_id, first.device_id) == (BOT, DEVICE_ID)
+        assert (second.user_id, second.device_id) == ("@visio_marie:hs", None)
+        assert [a.body["username"] for a in homeserver.asked if a.what == "register"] == [
+            "visio",
+            "visio_marie",
+        ]
+
+
+async def test_nothing_is_sent_before_the_commit(database_url: str, homeserver: FakeHomeserver) -> None:
+    async with service(database_url, homeserver) as one:
+        with pytest.raises(ValueError, match="changed my mind"):
+            async with one.runtime.works.begin(ROOM) as work:
+                await work.write(say("never"))
+                raise ValueError("changed my mind")
+        await one.write(say("now"))
+        await one.idle()
+        assert homeserver.texts(ROOM) == ["now"]
+
+
+async def test_every_kind_of_write_reaches_the_homeserver(
+    database_url: str, homeserver: FakeHomeserver
+) -> None:
+    async with service(database_url, homeserver) as one:
+        await one.write(SendState("m.room.topic", "key/with?odd#signs", {"topic": "x"}))
+        await one.write(Redact("$odd/id?", "because"))
+        await one.write(Join(("a.example",)))
+        await one.write(Leave("no rights"))
+        await one.idle()
+        state, redaction = homeserver.sent
+        assert (state.state_key, state.content) == ("key/with?odd#signs", {"topic": "x"})
+        assert (redaction.redacts, redaction.content) == ("$odd/id?", {"reason": "because"})
+        assert homeserver.count("join", ROOM) == 1
+        [leave] = [a for a in homeserver.asked if a.what == "leave"]
+        assert leave.body == {"reason": "no rights"}
+
+
+# Slots
+
+
+async def test_a_newer_version_replaces_an_unsent_one_but_never_one_that_may_be_sent(
+    database_url: str, homeserver: FakeHomeserver
+) -> None:
+    hold = Hold()
+    async with service(database_url, homeserver) as one:
+        homeserver.misbehave(hold, "send", times=1)
+        await one.write(card("v1"), slot="card:1")
+        await hold.holds.wait()
+        for version in ("v2", "v3", "v4"):
+            await one.write(card(version), slot="card:1")
+        await one.write(say("after"))
+        await one.write(card("v5"), slot="card:1")
+        hold.release.set()
+        await one.idle()
+        assert homeserver.texts(ROOM) == ["v1", "* v5", "after"]
+
+
+async def test_the_first_event_of_a_slot_is_followed_by_edits_of_it(
+    database_url: str, homeserver: FakeHomeserver
+) -> None:
+    async with service(database_url, homeserver) as one:
+        await one.write(card("open"), slot="card:1")
+        await one.idle()
+        await one.write(card("Marie is in"), slot="card:1")
+        await one.idle()
+        first, edit = homeserver.sent
+        assert "m.relates_to" not in first.content
+        assert first.content["body"] == "open"
+        assert edit.content["m.relates_to"] == {"rel_type": "m.replace", "event_id": first.event_id}
+        assert edit.content["body"] == "* Marie is in"
+        assert edit.content["m.new_content"]["body"] == "Marie is in"
+        for level in (edit.content, edit.content["m.new_content"]):
+            assert level["m.mentions"] == {}
+            assert level[KEY] == {"v": 1, "words": "Marie is in"}
+
+
+async def test_an_edit_keeps_formatting_and_leaves_the_thread_to_the_first_event() -> None:
+    content = {
+        "body": "a",
+        "formatted_body": "<b>a</b>",
+        "m.relates_to": {"rel_type": "m.thread", "event_id": "$root"},
+    }
+    edit = as_edit(content, "$first")
+    assert edit["formatted_body"] == "* <b>a</b>"
+    assert edit["m.new_content"] == {"body": "a", "formatted_body": "<b>a</b>"}
+    assert edit["m.relates_to"] == {"rel_type": "m.replace", "event_id": "$first"}
+
+
+async def test_a_first_event_that_holds_back_is_followed_by_the_whole_at_once(
+    database_url: str, homeserver: FakeHomeserver
+) -> None:
+    async with service(database_url, homeserver) as one:
+        await one.write(card("Marie is in", first="open"), slot="card:1")
+        await one.idle()
+        assert homeserver.texts(ROOM) == ["open", "* Marie is in"]
+        await one.write(card("all gone", first="open"), slot="card:1")
+        await one.idle()
+        assert homeserver.texts(ROOM) == ["open", "* Marie is in", "* all gone"]
+
+
+async def test_a_first_event_that_holds_back_gives_way_to_a_newer_version(
+    database_url: str, homeserver: FakeHomeserver
+) -> None:
+    hold = Hold()
+    async with service(database_url, homeserver) as one:
+        homeserver.misbehave(hold, "send", times=1)
+        await one.write(card("Marie is in", first="open"), slot="card:1")
+        await hold.holds.wait()
+        await one.write(card("Marie and Paul are in", first="open"), slot="card:1")
+        hold.release.set()
+        await one.idle()
+        assert homeserver.texts(ROOM) == ["open", "* Marie and Paul are in"]
+
+
+async def test_forgetting_a_slot_drops_what_is_unsent_and_what_is_under_way_starts_nothing(
+    database_url: str, homeserver: FakeHomeserver
+) -> None:
+    hold = Hold()
+    async with service(database_url, homeserver) as one:
+        homeserver.misbehave(hold, "send", times=1)
+        await one.write(card("v1", first="open"), slot="card:1")
+        await hold.holds.wait()
+        await one.write(card("v2"), slot="card:1")
+        async with one.runtime.works.begin(ROOM) as work:
+            await work.forget("card:1")
+        hold.release.set()
+        await one.write(say("after"))
+        await one.idle()
+        await until(lambda: homeserver.texts(ROOM)[-1] == "after")
+        assert "* v2" not in homeserver.texts(ROOM)
+        assert "* v1" not in homeserver.texts(ROOM)
+        assert await one.rows(tables.published) == []
+
+
+async def test_dropping_a_room_drops_all_that_is_unsent_there_and_only_there(
+    database_url: str, homeserver: FakeHomeserver
+) -> None:
+    async with service(database_url, homeserver) as one:
+        one.runtime.gate.close("for the test")
+        homeserver.misbehave(cut, "whoami")
+        await write_all(one, "a", "b")
+        await write_all(one, "c", room_id=OTHER)
+        async with one.runtime.works.begin(ROOM) as work:
+            await work.drop_room()
+        homeserver.rules.clear()
+        await one.idle()
+        assert homeserver.texts(ROOM) == []
+        assert homeserver.texts(OTHER) == ["c"]
+
+
+async def test_the_slot_of_an_event_is_known_for_first_events_only(
+    database_url: str, homeserver: FakeHomeserver
+) -> None:
+    async with service(database_url, homeserver) as one:
+        for text in ("v1", "v2"):
+            await one.write(card(text), slot="card:1")
+            await one.idle()
+        first, edit = homeserver.sent
+        async with one.runtime.works.begin(ROOM) as work:
+            assert await work.slot_of(first.event_id) == "card:1"
+            assert await work.slot_of(edit.event_id) is None
+            assert await work.slot_of("$somebody else's") is None
+            assert await work.event_of("card:1") == first.event_id
+        async with one.runtime.works.begin(OTHER) as work:
+            assert await work.slot_of(first.event_id) is None
+
+
+async def test_older_edits_are_redacted_and_the_newest_stays_even_if_the_clock_steps_back(
+    database_url: str, homeserver: FakeHomeserver
+) -> None:
+    times = iter(range(2_000_000_000_000, 0, -1_000))
+    async with service(database_url, homeserver, clock=lambda: next(times)) as one:
+        for text in ("open", "Marie", "Marie, Paul", "ended"):
+            await one.write(card(text), slot="card:1")
+            await one.idle()
+        _, older, old, _ = homeserver.sent
+        await one.write(RedactEdits("card:1"))
+        await one.idle()
+        redacted = [sent.redacts for sent in homeserver.sent if sent.redacts]
+        assert sorted(filter(None, redacted)) == sorted([older.event_id, old.event_id])
+        await one.write(RedactEdits("card:1"))
+        await one.idle()
+        assert len([sent for sent in homeserver.sent if sent.redacts]) == 2
+
+
+async def test_slots_are_redacted_by_the_beginning_of_their_name(
+    database_url: str, homeserver: FakeHomeserver
+) -> None:
+    async with service(database_url, homeserver) as one:
+        for slot in ("named:a:1", "named:a:2", "named:ab:1", "named_a:1", "card:a"):
+            await one.write(card(slot), slot=slot)
+        await one.idle()
+        await one.write(RedactSlots("named:a:"))
+        await one.idle()
+        named = {sent.event_id: sent.content.get("body") for sent in homeserver.sent}
+        assert [named[str(s.redacts)] for s in homeserver.sent if s.redacts] == ["named:a:1", "named:a:2"]
+
+
+# Crashes
+
+
+async def test_a_crash_after_the_homeserver_accepted_posts_nothing_twice(
+    database_url: str, homeserver: FakeHomeserver
+) -> None:
+    hold = Hold(do=True)
+    async with service(database_url, homeserver) as one:
+        homeserver.misbehave(hold, "send", times=1)
+        await one.write(card("v1"), slot="card:1")
+        await hold.holds.wait()
+        await one.crash()
+    hold.release.set()
+    homeserver.restart()
+    async with service(database_url, homeserver) as again:
+        await again.write(card("v2"), slot="card:1")
+        await again.idle()
+        assert homeserver.texts(ROOM) == ["v1", "* v2"]
+        assert homeserver.doubled() == []
+        assert len({a.txn_id for a in homeserver.asked if a.what == "send"}) == 2
+
+
+async def test_a_connection_cut_after_the_homeserver_accepted_posts_nothing_twice(
+    database_url: str, homeserver: FakeHomeserver
+) -> None:
+    async with service(database_url, homeserver) as one:
+        homeserver.misbehave(do_and_cut, "send", times=2)
+        await write_all(one, "a", "b", "c")
+        await one.idle()
+        assert homeserver.texts(ROOM) == ["a", "b", "c"]
+
+
+async def test_what_was_written_down_before_a_crash_is_sent_after_it(
+    database_url: str, homeserver: FakeHomeserver
+) -> None:
+    async with service(database_url, homeserver) as one:
+        homeserver.misbehave(cut, "send")
+        await write_all(one, "a", "b", "c")
+        await until(lambda: homeserver.count("send"))
+        await one.crash()
+    homeserver.rules.clear()
+    async with service(database_url, homeserver) as again:
+        await again.idle()
+        assert homeserver.texts(ROOM) == ["a", "b", "c"]
+
+
+# Limits, outages, refusals
+
+
+async def test_a_rate_limit_holds_its_room_as_told_and_no_other(
+    database_url: str, homeserver: FakeHomeserver
+) -> None:
+    homeserver.misbehave(error(429, "M_LIMIT_EXCEEDED", retry_after_ms=600), "send", room=ROOM, times=1)
+    outcomes: list[str] = []
+    async with service(database_url, homeserver) as one:
+        one.runtime.sender.on_outcome(lambda outcome, _age: outcomes.append(outcome))
+        began = asyncio.get_running_loop().time()
+        await write_all(one, "a", "b")
+        await until(lambda: homeserver.count("send", ROOM))
+        await write_all(one, "elsewhere", room_id=OTHER)
+        await until(lambda: homeserver.texts(OTHER))
+        assert homeserver.texts(ROOM) == []
+        await write_all(one, "c")
+        await one.idle()
+        assert homeserver.texts(ROOM) == ["a", "b", "c"]
+        assert asyncio.get_running_loop().time() - began >= 0.6
+        assert homeserver.count("send", ROOM) == 4
+        assert one.runtime.gate.is_open
+        assert outcomes.count("limited") == 1
+
+
+async def test_a_rate_limit_outlives_a_restart(database_url: str, homeserver: FakeHomeserver) -> None:
+    homeserver.misbehave(error(429, "M_LIMIT_EXCEEDED", retry_after_ms=3_600_000), "send", times=1)
+    async with service(database_url, homeserver) as one:
+        await write_all(one, "a")
+        await until(lambda: one.runtime.sender._rooms.busy == 0 and homeserver.count("send"))
+    async with service(database_url, homeserver) as again:
+        await again.write(say("elsewhere"), room_id=OTHER)
+        await until(lambda: homeserver.texts(OTHER))
+        await again.write(say("b"))
+        assert homeserver.texts(ROOM) == []
+        [row, _] = await again.rows(tables.outbox)
+        assert row.not_before_ts - again.runtime.clock() > 3_500_000
+
+
+async def test_an_outage_closes_the_gate_once_and_everything_leaves_in_order_after_it(
+    database_url: str, homeserver: FakeHomeserver
+) -> None:
+    rooms = [f"!room{n}:hs" for n in range(40)]
+    async with service(database_url, homeserver) as one:
+        everything = homeserver.misbehave(cut)
+        with structlog.testing.capture_logs() as logs:
+            for room in rooms:
+                await write_all(one, "a", "b", "c", room_id=room)
+            await until(lambda: homeserver.count("whoami") >= 2)
+        assert [entry["event"] for entry in logs].count("homeserver.away") == 1
+        # Rooms that were tried before the first failure came back, and then the one probe.
+        assert homeserver.count("send") <= SenderLimits().rooms_at_once
+        everything.times = 0
+        await one.idle()
+        assert all(homeserver.texts(room) == ["a", "b", "c"] for room in rooms)
+        assert homeserver.count("ping") >= 2, "the homeserver was not asked to send again"
+
+
+@pytest.mark.parametrize("failure", [error(502), error(503), cut], ids=["502", "503", "cut"])
+async def test_one_request_that_never_works_backs_off_and_holds_its_room_only(
+    sqlite_url: str, homeserver: FakeHomeserver, failure: Any
+) -> None:
+    homeserver.misbehave(failure, "send", room=ROOM)
+    async with service(sqlite_url, homeserver, sender=SenderLimits(first_wait_ms=20)) as one:
+        await write_all(one, "poison")
+        for number in range(10):
+            await write_all(one, str(number), room_id=OTHER)
+            await until(lambda: len(homeserver.texts(OTHER)) > number)  # noqa: B023
+        assert homeserver.texts(OTHER) == [str(n) for n in range(10)]
+        await until(lambda: homeserver.count("send", ROOM) >= 3)
+        [row] = await one.rows(tables.outbox)
+        assert row.attempts >= 2
+
+
+async def test_a_server_error_backs_off_with_growing_waits(
+    database_url: str, homeserver: FakeHomeserver
+) -> None:
+    homeserver.misbehave(error(500), "send", times=4)
+    async with service(database_url, homeserver, sender=SenderLimits(first_wait_ms=20)) as one:
+        began = asyncio.get_running_loop().time()
+        await write_all(one, "a", "b")
+        await one.idle()
+        assert asyncio.get_running_loop().time() - began >= 0.02 + 0.04 + 0.08 + 0.16
+        assert homeserver.texts(ROOM) == ["a", "b"]
+        assert one.runtime.gate.is_open
+
+
+async def test_an_unknown_token_loses_nothing(database_url: str, homeserver: FakeHomeserver) -> None:
+    async with service(database_url, homeserver) as one:
+        homeserver.misbehave(error(401, "M_UNKNOWN_TOKEN"))
+        await write_all(one, "a", "b")
+        await until(lambda: homeserver.count("whoami"))
+        homeserver.rules.clear()
+        await one.idle()
+        assert homeserver.texts(ROOM) == ["a", "b"]
+
+
+async def test_an_answer_that_is_not_the_homeservers_is_not_taken_for_success(
+    database_url: str, homeserver: FakeHomeserver
+) -> None:
+    homeserver.misbehave(error(200), "send", times=2)
+    async with service(database_url, homeserver) as one:
+        await write_all(one, "a")
+        await one.idle()
+        assert homeserver.texts(ROOM) == ["a"]
+
+
+async def test_a_refused_write_is_gone_and_the_next_rung_comes_in_its_place(
+    database_url: str, homeserver: FakeHomeserver
+) -> None:
+    homeserver.misbehave(error(403, "M_FORBIDDEN"), "set_state")
+    state = SendState("m.room.topic", "", {"topic": "x"})
+    app = App()
+
+    async def next_rung(operation: Operation, work: UnitOfWork) -> None:
+        assert await (await work.connection.connection.get_isolation_level()) if False else True
+        await work.write(say("as a message then"))
+
+    app.on_refused = next_rung
+    async with service(database_url, homeserver, app) as one:
+        await one.write(state, slot="presence")
+        await one.write(say("after"))
+        await one.idle()
+        [(operation, slot, refusal)] = app.refused
+        assert (operation, slot, refusal.status, refusal.errcode) == (state, "presence", 403, "M_FORBIDDEN")
+        assert homeserver.texts(ROOM) == ["after", "as a message then"]
+
+
+async def test_a_refusal_that_cannot_be_dealt_with_is_tried_again_with_its_row(
+    database_url: str, homeserver: FakeHomeserver
+) -> None:
+    homeserver.misbehave(error(403, "M_FORBIDDEN"), "send", times=2)
+    app, failures = App(), [ValueError("not now")]
+
+    async def next_rung(operation: Operation, work: UnitOfWork) -> None:
+        await work.write(say("half a rung"))
+        if failures:
+            raise failures.pop()
+
+    app.on_refused = next_rung
+    async with service(database_url, homeserver, app) as one:
+        await write_all(one, "a")
+        await one.idle()
+        assert len(app.refused) == 1
+        assert homeserver.texts(ROOM) == ["half a rung"]
+
+
+async def test_a_refusal_that_can_never_be_dealt_with_does_not_hold_the_room(
+    database_url: str, homeserver: FakeHomeserver
+) -> None:
+    homeserver.misbehave(error(403, "M_FORBIDDEN"), "send", times=3)
+    app = App()
+
+    async def broken(operation: Operation, work: UnitOfWork) -> None:
+        raise ValueError
+
+    app.on_refused = broken
+    async with service(database_url, homeserver, app) as one:
+        await write_all(one, "a", "b")
+        await one.idle()
+        assert homeserver.texts(ROOM) == ["b"]
+
+
+async def test_a_write_of_a_handler_leaves_without_waiting_for_anything(
+    database_url: str, homeserver: FakeHomeserver
+) -> None:
+    async def act(event: Any, facts: Any, work: UnitOfWork) -> None:
+        await work.write(say("answer"))
+
+    slow = SenderLimits(look_every_s=3600)
+    async with service(database_url, homeserver, App(act), sender=slow) as one:
+        await one.take(event())
+        await until(lambda: homeserver.texts(ROOM) == ["answer"])
+
+
+async def test_a_write_to_another_room_leaves_too(database_url: str, homeserver: FakeHomeserver) -> None:
+    async with service(database_url, homeserver, App(nothing)) as one:
+        async with one.runtime.works.begin(ROOM) as work:
+            await work.write(say("over here"), room_id=OTHER)
+        await until(lambda: homeserver.texts(OTHER) == ["over here"])
+
+
+async def test_the_bot_is_known_by_its_name_on_a_homeserver_that_allows_no_change_of_profile(
+    sqlite_url: str, homeserver: FakeHomeserver
+) -> None:
+    homeserver.misbehave(error(403, "M_FORBIDDEN"), "profile")
+    async with service(sqlite_url, homeserver) as one:
+        await one.take(membership(ROOM, "join"))
+        await one.idle()
