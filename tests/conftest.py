@@ -32,7 +32,7 @@ from tests.support.webhook_relay import WebhookRelay
 SLOTS = 40
 """How many bridges can be registered at the shared homeserver at once."""
 
-LOG_LINES = 60
+LOG_LINES, LOG_WIDTH = 40, 300
 """How much of each server's log a failing test shows."""
 
 T = TypeVar("T")
@@ -314,5 +314,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         for peer in [each for each in used if isinstance(each, Peer)] + item.stash.get(_peers_of_test, []):
             if peer.log_file.exists():
                 lines = peer.log_file.read_text(errors="replace").splitlines()[-LOG_LINES:]
-                report.sections.append((f"end of {peer.log_file}", "\n".join(lines)))
+                shown = "\n".join(line[:LOG_WIDTH] for line in lines)
+                report.sections.append((f"end of {peer.log_file}", shown))
     return report

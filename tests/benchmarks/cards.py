@@ -49,4 +49,4 @@ async def measure(world: World) -> list[Row]:
 
 
 def _is_answer(event: Event) -> bool:
-    return event["content"].get("body") == ANSWER
+    return bool(event["content"].get("body") == ANSWER)

@@ -12,17 +12,19 @@ import asyncio
 import json
 import statistics
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
+from functools import partial
 from typing import cast
 
-import sqlalchemy as sa
+import aiohttp
 
 from appservice import rooms
 from appservice.clock import wall_clock
 from appservice.database import Database
 from appservice.rooms import RoomFacts
-from appservice.tables import inbox
 from bridge.demo.peers.passerelle import Passerelle
 from bridge.store.migrate import migrate
 from tests.benchmarks.intake_load import Load, Outcome
@@ -31,6 +33,8 @@ from tests.benchmarks.processes import ROOT, Program
 from tests.benchmarks.report import Row, Target, per_second, progress
 from tests.benchmarks.traffic import BATCH, Kind, Traffic
 from tests.benchmarks.world import KINDS, World
+from tests.benchmarks.world import Kind as DatabaseKind
+from tests.support.waiting import until
 
 ROUNDS = 9
 OURS = (5, BATCH)
@@ -39,6 +43,8 @@ _WARM_UP = 20
 _TRANSACTIONS = {5: 120, BATCH: 40}
 _PEER_TRANSACTIONS = 30
 _WHOLE_TRANSACTIONS = 30
+_WHOLE_ROUNDS = 3
+_HANDLED = 'passerelle_inbox_seconds_count{outcome="done"} '
 
 
 class Homeserver:
@@ -49,28 +55,31 @@ class Homeserver:
         self._handled: dict[int, int] = {}
 
     async def send(
-        self, port: int, transactions: int, *, ours: int = 5, kind: Kind = "command", token: str = HS_TOKEN
+        self,
+        port: int,
+        transactions: int,
+        *,
+        ours: int = 5,
+        kind: Kind = "command",
+        rooms: int = 200,
+        token: str = HS_TOKEN,
     ) -> float:
         """Send, and answer how many events a second were acknowledged."""
-        outcome = await self._send(port, transactions, ours, kind, token, "")
-        return transactions * BATCH / outcome["acknowledged_s"]
+        load = Load(port=port, token=token, transactions=transactions, ours=ours, kind=kind, rooms=rooms)
+        return transactions * BATCH / (await self._send(load))["acknowledged_s"]
 
     async def send_to_peer(self, port: int, transactions: int) -> float:
         """Send to mautrix, and answer how many events a second were acknowledged and handled."""
         total = self._handled[port] = self._handled.get(port, 0) + transactions * BATCH
-        path = f"/handled?events={total}"
-        outcome = await self._send(port, transactions, 5, "command", HS_TOKEN, path)
-        return transactions * BATCH / outcome["handled_s"]
-
-    async def _send(
-        self, port: int, transactions: int, ours: int, kind: Kind, token: str, path: str
-    ) -> Outcome:
         load = Load(
-            port=port, token=token, transactions=transactions, ours=ours, kind=kind, handled_path=path
+            port=port, token=HS_TOKEN, transactions=transactions, handled_path=f"/handled?events={total}"
         )
+        return transactions * BATCH / (await self._send(load))["handled_s"]
+
+    async def _send(self, load: Load) -> Outcome:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(load).encode() + b"\n")
+        self._process.stdin.write(json.dumps(asdict(load)).encode() + b"\n")
         answer = await self._process.stdout.readline()
         assert answer, "the sending process ended"
         return cast(Outcome, json.loads(answer))
@@ -113,7 +122,9 @@ async def _intake_alone(world: World) -> list[Row]:
         for kind in KINDS
     }
     peers: list[float] = []
-    rates: dict[tuple[str, int], list[float]] = {(kind, share): [] for kind in KINDS for share in OURS}
+    rates: dict[tuple[DatabaseKind, int], list[float]] = {
+        (kind, share): [] for kind in KINDS for share in OURS
+    }
     async with homeserver() as sender:
         await sender.send_to_peer(peer.port, _WARM_UP)
         for server in ours.values():
@@ -148,23 +159,22 @@ async def _whole_bridge(world: World) -> Row:
     async with database.begin() as connection:
         for room_id in traffic.room_ids():
             await rooms.store(connection, RoomFacts(room_id, "join", fetched_ts=wall_clock()))
+    await database.close()
     bridge = await world.new_bridge("PostgreSQL", url, quiet=True)
     await world.run(bridge)
     token = world.slots["quiet PostgreSQL"].registration.hs_token
     acknowledged: list[float] = []
     handled: list[float] = []
     async with homeserver() as sender:
-        for _ in range(3):
-            started = asyncio.get_running_loop().time()
+        for number in range(_WHOLE_ROUNDS):
+            ours = (number + 1) * _WHOLE_TRANSACTIONS * 5
+            started = time.perf_counter()
             acknowledged.append(
-                await sender.send(
-                    _port(bridge), _WHOLE_TRANSACTIONS, ours=5, kind="power_levels", token=token
-                )
+                await sender.send(port_of(bridge), _WHOLE_TRANSACTIONS, kind="power_levels", token=token)
             )
-            await _until_handled(database)
-            handled.append(_WHOLE_TRANSACTIONS * BATCH / (asyncio.get_running_loop().time() - started))
+            await until(partial(has_handled, bridge, ours), 60)
+            handled.append(_WHOLE_TRANSACTIONS * BATCH / (time.perf_counter() - started))
     await bridge.stop()
-    await database.close()
     return Row(
         "the same, whole bridge working on what comes in",
         statistics.median(handled),
@@ -174,14 +184,20 @@ async def _whole_bridge(world: World) -> Row:
     )
 
 
-async def _until_handled(database: Database) -> None:
-    query = sa.select(sa.exists().where(inbox.c.state == "waiting"))
-    while True:
-        async with database.connect() as connection:
-            if not (await connection.execute(query)).scalar_one():
-                return
-        await asyncio.sleep(0.02)
+async def has_handled(bridge: Passerelle, events: int) -> bool:
+    """Whether a bridge has handled so many events since its start."""
+    return await _handled_by(bridge) >= events
 
 
-def _port(bridge: Passerelle) -> int:
+async def _handled_by(bridge: Passerelle) -> int:
+    """How many events the bridge has handled since its start, as its metrics say."""
+    async with aiohttp.ClientSession() as session, session.get(f"{bridge.internal_url}/metrics") as answer:
+        for line in (await answer.text()).splitlines():
+            if line.startswith(_HANDLED):
+                return int(float(line.removeprefix(_HANDLED)))
+    return 0
+
+
+def port_of(bridge: Passerelle) -> int:
+    """Where the homeserver reaches a bridge."""
     return int(bridge.internal_url.rpartition(":")[2])

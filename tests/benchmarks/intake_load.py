@@ -10,13 +10,15 @@ import itertools
 import json
 import sys
 import time
-from typing import Any, TypedDict, cast
+from dataclasses import dataclass
+from typing import TypedDict
 
 from bridge.demo.peers.ports import HOST
-from tests.benchmarks.traffic import BATCH, Kind, Traffic
+from tests.benchmarks.traffic import Kind, Traffic
 
 
-class Load(TypedDict):
+@dataclass(frozen=True, slots=True)
+class Load:
     """What to send.
 
     Attributes:
@@ -25,15 +27,17 @@ class Load(TypedDict):
         transactions: How many of 100 events each.
         ours: How many of the 100 concern us.
         kind: See ``Traffic``.
-        handled_path: Asked after the last 200; answers when everything was handled. Empty: not asked.
+        rooms: See ``Traffic``.
+        handled_path: Asked after the last 200, answers when everything was handled; empty: not asked.
     """
 
     port: int
     token: str
     transactions: int
-    ours: int
-    kind: Kind
-    handled_path: str
+    ours: int = 5
+    kind: Kind = "command"
+    rooms: int = 200
+    handled_path: str = ""
 
 
 class Outcome(TypedDict):
@@ -48,19 +52,18 @@ _transactions = itertools.count(time.time_ns())
 
 def send(load: Load) -> Outcome:
     """Send one load."""
-    traffic = Traffic(load["ours"], load["kind"])
-    bodies = [traffic.transaction() for _ in range(load["transactions"])]
-    headers = {"Authorization": f"Bearer {load['token']}", "Content-Type": "application/json"}
-    connection = http.client.HTTPConnection(HOST, load["port"], timeout=60)
+    traffic = Traffic(load.ours, load.kind, load.rooms)
+    bodies = [traffic.transaction() for _ in range(load.transactions)]
+    headers = {"Authorization": f"Bearer {load.token}", "Content-Type": "application/json"}
+    connection = http.client.HTTPConnection(HOST, load.port, timeout=60)
     connection.connect()
     started = time.perf_counter()
     for body in bodies:
         path = f"/_matrix/app/v1/transactions/{next(_transactions)}"
         _ask(connection, "PUT", path, body, headers)
     acknowledged = time.perf_counter()
-    if load["handled_path"]:
-        path = load["handled_path"].format(events=load["transactions"] * BATCH)
-        _ask(connection, "GET", path, None, headers)
+    if load.handled_path:
+        _ask(connection, "GET", load.handled_path, None, headers)
     handled = time.perf_counter()
     connection.close()
     return {"acknowledged_s": acknowledged - started, "handled_s": handled - started}
@@ -82,6 +85,5 @@ def _ask(
 
 if __name__ == "__main__":
     for line in sys.stdin:
-        load: Any = json.loads(line)
-        sys.stdout.write(json.dumps(send(cast(Load, load))) + "\n")
+        sys.stdout.write(json.dumps(send(Load(**json.loads(line)))) + "\n")
         sys.stdout.flush()

@@ -39,13 +39,17 @@ async def serve(port: int, database_url: str) -> None:
         IntakeLimits(high_water=sys.maxsize),
     )
     application = web.Application()
-    application.add_routes(HomeserverFace(intake, HS_TOKEN, NAMESPACE).routes())
+    application.add_routes(HomeserverFace(intake, HS_TOKEN, NAMESPACE, _database_away).routes())
     application.add_routes([web.get("/health", _health)])
     # As `bridge.app` listens.
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, HOST, port).start()
     await asyncio.Event().wait()
+
+
+def _database_away(why: str) -> None:
+    raise SystemExit(f"the database of the measurement is away: {why}")
 
 
 async def _health(_request: web.Request) -> web.Response:

@@ -1,6 +1,6 @@
 """How much memory the bridge takes with many known rooms and many open calls, once it has settled.
 
-Every call is looked at several times, and every other room says something that concerns the bridge, so that
+Every call is looked at several times, and thousands of rooms say something that concerns the bridge, so that
 whatever is cached is in memory by then.
 """
 
@@ -10,7 +10,7 @@ import asyncio
 
 from bridge.demo.peers.passerelle import Passerelle
 from bridge.sfu.client import Sfu
-from tests.benchmarks.intake import homeserver, port_of, until_handled
+from tests.benchmarks.intake import has_handled, homeserver, port_of
 from tests.benchmarks.joins import key_of
 from tests.benchmarks.report import Row, Target, progress
 from tests.benchmarks.resident import Resident, resident
@@ -19,11 +19,13 @@ from tests.benchmarks.seeding import every_other, seed, seeded_sfu_rooms
 from tests.benchmarks.traffic import BATCH
 from tests.benchmarks.witness import Witness
 from tests.benchmarks.world import KINDS, Kind, World
+from tests.support.waiting import until
 
 ROOMS = 5_000
 CALLS = 500
 TARGET = Target("≤", 120, "MiB")
 _LOOKS = 3
+_EVENTS = 2_000
 _CLOCK = "5s"
 """Quicker than by default, so that the looks of a minute take ten seconds."""
 _PATIENCE_S = 90.0
@@ -69,6 +71,6 @@ async def _talk(world: World, kind: Kind, bridge: Passerelle) -> None:
     token = world.slots[f"quiet {kind}"].registration.hs_token
     async with homeserver() as sender:
         await sender.send(
-            *(port_of(bridge), ROOMS // BATCH // 2), ours=BATCH, kind="power_levels", rooms=ROOMS, token=token
+            port_of(bridge), _EVENTS // BATCH, ours=BATCH, kind="power_levels", rooms=ROOMS, token=token
         )
-    await until_handled(bridge)
+    await until(lambda: has_handled(bridge, _EVENTS), _PATIENCE_S)

@@ -10,6 +10,7 @@ import asyncio
 import random
 import secrets
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -36,8 +37,9 @@ CLOCK_S = 2
 ROUND_S = 2 * CLOCK_S + 6
 """What one reconcile round may take: a look, the second look at whom the first one missed, a busy machine."""
 
-PACED_S = 32
-"""The same for a card that has used up its free edits (`bridge.calls.pace`)."""
+VISITS = 3
+"""How many visits a meeting gets: more would use up its card's free edits, and then the card may be late
+(`bridge.calls.pace`)."""
 
 HAPPENS_S = 60
 """For some commands to be typed, however slow the machine."""
@@ -100,6 +102,7 @@ class Talk:
         members: Who types; the first one made the room.
         lost: Ids of commands that the homeserver lost before it told the bridge.
         sent: Ids of all commands.
+        visits: How often each card's meeting was entered.
     """
 
     def __init__(self, salon: Salon, members: list[MatrixUser], rng: random.Random) -> None:
@@ -107,6 +110,7 @@ class Talk:
         self.members = members
         self.lost: set[str] = set()
         self.sent: list[str] = []
+        self.visits: Counter[str] = Counter()
         self._rng = rng
 
     @property
@@ -296,10 +300,8 @@ class Scene:
         async def right() -> bool:
             return await self._difference(talk) is None
 
-        # A card that was edited a lot waits for its next turn.
-        busy = talk.card is not None and len(talk.card.versions) > 5
         try:
-            await until(right, PACED_S if busy else ROUND_S, poll=0.1)
+            await until(right, ROUND_S, poll=0.1)
         except TimeoutError:
             raise AssertionError(
                 f"{await self._difference(talk)} in room {talk.salon.room_id}\n{talk.account.transcript()}"
@@ -323,8 +325,10 @@ class Scene:
             await asyncio.sleep(rng.uniform(0.1, 1.5))
             visitor = None
             async with self._gate:
-                if talk.card is not None and talk.card.url:
-                    visitor = await enter(talk.card.url, f"Visiteur {who}-{visit}")
+                card = talk.card
+                if card is not None and card.url and talk.visits[card.event_id] < VISITS:
+                    talk.visits[card.event_id] += 1
+                    visitor = await enter(card.url, f"Visiteur {who}-{visit}")
             if visitor is None:
                 continue
             try:

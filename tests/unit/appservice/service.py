@@ -26,6 +26,7 @@ from appservice.ownership import LeaseTimes
 from appservice.rooms import RoomFacts
 from appservice.runtime import Runtime, RuntimeSettings
 from appservice.sender import SenderLimits
+from appservice.sharding import SHARDS
 from appservice.transaction import Interest
 from appservice.unit_of_work import UnitOfWork
 from appservice.worker import WorkerLimits
@@ -158,11 +159,11 @@ class Service:
         return self.runtime.database
 
     async def start(self, *, wait: bool = True) -> None:
-        """Start, and by default wait until the homeserver has answered."""
+        """Start, and by default wait until the homeserver has answered and every room is ours."""
         await self.runtime.start()
         self._running = True
         if wait:
-            await until(lambda: self.runtime.gate.is_open)
+            await until(lambda: self.runtime.gate.is_open and len(self.runtime.ownership.held) == SHARDS)
 
     async def listen(self) -> None:
         """Open the HTTP face."""

@@ -1,0 +1,318 @@
+"""The bridge, the SFU or both go away in the middle of things (DESIGN §5), and what the admin sees then."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import secrets
+import sqlite3
+import time
+from contextlib import closing
+from typing import Any
+
+import aiohttp
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from appservice.tables import metadata
+from bridge.demo.matrix_user import MatrixUser
+from bridge.demo.peers.livekit import LiveKit
+from bridge.demo.peers.passerelle import PROGRAM
+from bridge.store import tables
+from tests.conftest import MakeBridge
+from tests.support.bridges import LocalBridge
+from tests.support.cards import Salon
+from tests.support.people import Visitor
+from tests.support.waiting import until
+
+NOTHING_OPEN = "Aucune visio n’est ouverte ici."
+PONG = "Je suis là."
+MISSED = "J’étais arrêté quand vous avez écrit !visio."
+BRISK = {"calls": {"clock": "1s", "grace": "2s"}}
+
+
+def inside(*names: str) -> Any:
+    return lambda card: card.names == set(names)
+
+
+def is_(state: str) -> Any:
+    return lambda card: card.state == state
+
+
+async def everything_in(database_url: str) -> str:
+    """All rows of all tables, as text to look for words in."""
+    assert tables.calls.metadata is metadata
+    engine = create_async_engine(database_url)
+    try:
+        async with engine.connect() as connection:
+            found = [(await connection.execute(sa.select(t))).all() for t in metadata.sorted_tables]
+    finally:
+        await engine.dispose()
+    return repr(found)
+
+
+# The bridge
+
+
+async def test_after_a_crash_the_card_is_right_and_commands_are_answered_once(
+    make_bridge: MakeBridge, database_url: str, alice: MatrixUser, livekit: LiveKit
+) -> None:
+    bridge = make_bridge({**BRISK, "database": {"url": database_url}})
+    await bridge.start()
+    salon = await Salon.made_by(alice, bridge.bot_id)
+    await salon.say("!visio Point budget")
+    url = (await salon.card(is_("open"))).url
+    names = [f"Zéphyrine-{secrets.token_hex(4)}" for _ in range(2)]
+    async with Visitor.with_account(livekit, url, "@cleo:localhost", name="Cleo") as cleo:
+        async with await Visitor.by_link(url, names[0]):
+            await salon.card(inside("Cleo", names[0]))
+            bridge.kill()
+            await cleo.leave()
+            async with Visitor.with_account(livekit, url, alice.user_id, name=names[1]):
+                asked = await salon.say("!visio ping")
+                await salon.say("!visio lien")
+                await bridge.start()
+                await salon.card(inside(*names))
+                await salon.answer_to(asked, number=2)
+                assert await bridge.stop() == 0
+                await bridge.start()
+                assert await salon.reply("!visio version") == "Passerelle 0.1.0"
+                words = [event["content"]["body"] for event in salon.answers(asked)]
+                assert len(words) == 3, words
+                assert words[0] == PONG
+                assert url in words[1]
+    card = await salon.card(is_("ended"))
+    assert (card.call["came"], card.call["peak"]) == (3, 2)
+
+    async def forgotten() -> bool:
+        kept = await everything_in(database_url)
+        said = await salon.everything()
+        return not any(name in kept or name in said for name in names)
+
+    await until(forgotten)
+    log = bridge.log_file.read_text()
+    assert not any(name in log for name in names)
+
+
+async def test_commands_from_before_a_long_outage_are_not_obeyed(
+    make_bridge: MakeBridge, alice: MatrixUser, bob: MatrixUser
+) -> None:
+    bridge = make_bridge()
+    await bridge.start()
+    salons = [await Salon.made_by(alice, bridge.bot_id), await Salon.made_by(bob, bridge.bot_id)]
+    assert await bridge.stop() == 0
+
+    for salon in salons:
+        for text in ("!visio Vendredi", "!visio aide", "!visio"):
+            await salon.say(text)
+    typed = time.monotonic()
+    bridge.settings["commands"] = {"max_age": "3s"}
+    await until(lambda: time.monotonic() > typed + 3)
+    await bridge.start()
+
+    for salon in salons:
+        await salon.user.wait_until(lambda salon=salon: len(salon.said()) > 1, 30)
+    bridge.settings["commands"] = {"max_age": "15m"}
+    await bridge.stop()
+    await bridge.start()
+    for salon in salons:
+        assert await salon.reply("!visio statut") == NOTHING_OPEN
+        assert [MISSED in said for said in salon.said()] == [False, True, False]
+        assert not salon.cards
+    await salons[0].say("!visio Lundi")
+    await salons[0].card(is_("open"))
+
+
+async def test_a_card_that_ended_while_the_bridge_was_away_is_closed_after_its_return(
+    make_bridge: MakeBridge, alice: MatrixUser
+) -> None:
+    bridge = make_bridge(BRISK)
+    await bridge.start()
+    salon = await Salon.made_by(alice, bridge.bot_id)
+    await salon.say("!visio")
+    url = (await salon.card(is_("open"))).url
+    async with await Visitor.by_link(url, "Ada"):
+        await salon.card(inside("Ada"))
+        bridge.kill()
+    await bridge.start()
+    card = await salon.card(is_("ended"))
+    assert card.call["end_reason"] == "empty"
+    assert "Ada" not in card.body
+
+
+async def test_a_bridge_that_stays_away_from_a_kicked_room_finds_out(
+    make_bridge: MakeBridge, alice: MatrixUser
+) -> None:
+    bridge = make_bridge(BRISK)
+    await bridge.start()
+    salon = await Salon.made_by(alice, bridge.bot_id)
+    await salon.say("!visio")
+    await salon.card(is_("open"))
+    bridge.kill()
+    await alice.kick(salon.room_id, bridge.bot_id)
+    await bridge.start()
+    await alice.invite(salon.room_id, bridge.bot_id)
+    await alice.wait_until(lambda: len(salon.said()) == 2, 30)
+    assert await salon.reply("!visio statut") == NOTHING_OPEN
+    assert len(salon.cards) == 1
+
+
+# The SFU
+
+
+async def test_while_the_sfu_is_away_the_card_says_since_when_and_recovers(
+    make_bridge: MakeBridge, make_livekit: Any, alice: MatrixUser
+) -> None:
+    livekit: LiveKit = make_livekit()
+    await livekit.start()
+    bridge = make_bridge({"calls": {"clock": "1s", "grace": "30s"}}, livekit=livekit)
+    await bridge.start()
+    salon = await Salon.made_by(alice, bridge.bot_id)
+    await salon.say("!visio")
+    url = (await salon.card(is_("open"))).url
+    async with await Visitor.by_link(url, "Ada"):
+        await salon.card(inside("Ada"))
+        before = time.time_ns() // 1_000_000
+        livekit.kill()
+        card = await salon.card(lambda c: c.call["stale_since_ts"])
+        assert before - 1000 <= card.call["stale_since_ts"] <= time.time_ns() // 1_000_000
+        assert re.search(r"Présence inconnue depuis \d+ h \d\d\.", card.body.replace("\u00a0", " "))
+        assert card.names == {"Ada"}, "unreachable is not empty"
+        assert await salon.reply("!visio ping") == PONG
+    await livekit.start()
+    await salon.card(lambda c: c.call["stale_since_ts"] is None)
+    await salon.card(lambda c: c.call["count"] == 0)
+    async with await Visitor.by_link(url, "Bob"):
+        card = await salon.card(inside("Bob"))
+        assert card.state == "active"
+
+
+async def test_a_call_asked_for_while_the_sfu_is_away_opens_when_it_is_back(
+    make_bridge: MakeBridge, make_livekit: Any, alice: MatrixUser, bob: MatrixUser
+) -> None:
+    livekit: LiveKit = make_livekit()
+    await livekit.start()
+    bridge = make_bridge(BRISK, livekit=livekit)
+    await bridge.start()
+    salon = await Salon.made_by(alice, bridge.bot_id)
+    await salon.admit(bob)
+    livekit.kill()
+    said = await salon.reply("!visio Point budget")
+    assert re.fullmatch(
+        r"Visio ne répond pas. Je réessaie pendant 1 minute ; inutile de recommencer. Réf. \w+",
+        said.replace("\u00a0", " ").replace("\u202f", " "),
+    )
+    second = await salon.say("!visio", by=bob)
+    await livekit.start()
+    card = await salon.card(is_("open"))
+    assert card.url in (await salon.answer_to(second))["content"]["body"]
+    assert len(salon.said()) == 3
+
+
+async def test_ending_a_call_while_the_sfu_is_away_puts_everybody_out_once_it_is_back(
+    make_bridge: MakeBridge, make_livekit: Any, alice: MatrixUser
+) -> None:
+    livekit: LiveKit = make_livekit()
+    await livekit.start()
+    bridge = make_bridge(BRISK, livekit=livekit)
+    await bridge.start()
+    salon = await Salon.made_by(alice, bridge.bot_id)
+    await salon.say("!visio")
+    url = (await salon.card(is_("open"))).url
+    async with await Visitor.by_link(url, "Ada") as ada:
+        await salon.card(inside("Ada"))
+        livekit.pause()
+        await salon.say("!visio fin")
+        await salon.say("!visio fin oui")
+        await salon.card(is_("ended"))
+        livekit.resume()
+        await ada.wait_until_put_out(30)
+
+
+# The admin
+
+
+async def run(bridge: LocalBridge, *arguments: str) -> str:
+    """What ``passerelle …`` prints beside the running bridge."""
+    process = await asyncio.create_subprocess_exec(
+        *(str(PROGRAM), "-c", str(bridge.config_file), *arguments),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    return output.decode()
+
+
+async def test_the_admin_lists_and_ends_calls(make_bridge: MakeBridge, alice: MatrixUser) -> None:
+    bridge = make_bridge(BRISK)
+    await bridge.start()
+    salon = await Salon.made_by(alice, bridge.bot_id)
+    assert "No call is open." in await run(bridge, "calls", "list")
+    await salon.say("!visio Secret subject")
+    card = await salon.card(is_("open"))
+    async with await Visitor.by_link(card.url, "Ada") as ada:
+        await salon.card(inside("Ada"))
+        listed = await run(bridge, "calls", "list")
+        assert card.call["id"] in listed
+        assert salon.room_id in listed
+        assert "active" in listed
+        assert "Ada" not in listed
+        assert "No open call has the id nonsense." in await run(bridge, "calls", "end", "nonsense")
+        assert "is being ended" in await run(bridge, "calls", "end", card.call["id"])
+        card = await salon.card(is_("ended"))
+        assert card.call["end_reason"] == "admin"
+        await ada.wait_until_put_out()
+    assert "No call is open." in await run(bridge, "calls", "list")
+
+
+async def test_the_admin_looks_at_retries_and_drops_what_was_set_aside(
+    make_bridge: MakeBridge, alice: MatrixUser
+) -> None:
+    bridge = make_bridge(BRISK)
+    await bridge.start()
+    salon = await Salon.made_by(alice, bridge.bot_id)
+    assert "Nothing is in quarantine." in await run(bridge, "quarantine", "list")
+
+    transaction = f"{bridge.internal_url}/_matrix/app/v1/transactions/bad-one"
+    token = {"Authorization": f"Bearer {bridge.slot.registration.hs_token}"}
+    async with (
+        aiohttp.ClientSession(headers=token) as session,
+        session.put(transaction, data=b"\xff{") as response,
+    ):
+        assert response.status == 200
+    events = [set_aside(bridge, salon, "!visio ping"), set_aside(bridge, salon, "!visio version")]
+
+    listed = await run(bridge, "quarantine", "list")
+    assert "bad-one" in listed
+    (unread,) = re.findall(r"^(u\d+)", listed, re.MULTILINE)
+    first, second = re.findall(r"^(e\d+)", listed, re.MULTILINE)
+    assert all(event in listed for event in events)
+    assert "ping" not in listed
+
+    assert "will be handled again" in await run(bridge, "quarantine", "retry", first)
+    await alice.wait_until(lambda: salon.said()[-1] == PONG)
+    assert "can be handled" in await run(bridge, "quarantine", "retry", unread)
+    for entry in (second, unread):
+        assert "is dropped" in await run(bridge, "quarantine", "drop", entry)
+    assert "Nothing in quarantine" in await run(bridge, "quarantine", "drop", second)
+    assert "Nothing is in quarantine." in await run(bridge, "quarantine", "list")
+    assert await salon.reply("!visio statut") == NOTHING_OPEN
+    assert len(salon.said()) == 3
+
+
+def set_aside(bridge: LocalBridge, salon: Salon, text: str) -> str:
+    """Put a command into the quarantine as if handling it had failed; answers its event id."""
+    event_id = f"${secrets.token_hex(8)}"
+    now = time.time_ns() // 1_000_000
+    body = {"type": "m.room.message", "sender": salon.user.user_id, "state_key": None, "redacts": None}
+    body |= {"origin_ts": now, "content": {"body": text}}
+    row = (event_id, salon.room_id, now, json.dumps(body))
+    with closing(sqlite3.connect(bridge.folder / "passerelle.db", timeout=10)) as database, database:
+        database.execute(
+            "INSERT INTO inbox (event_id, room_id, shard, received_ts, state, body, attempts, error)"
+            " SELECT ?, ?, shard, ?, 'quarantined', ?, 4, 'KeyError at nowhere.py:1'"
+            " FROM inbox WHERE room_id = ? LIMIT 1",
+            (*row, salon.room_id),
+        )
+    return event_id
