@@ -44,40 +44,46 @@ class Inbox:
         self._clock = clock
         self._autocommit = database.engine.execution_options(isolation_level="AUTOCOMMIT")
 
-    async def add(self, kept: Sequence[Kept], aside: Sequence[SetAside], timeout: float = 20.0) -> None:
+    async def add(self, kept: Sequence[Kept], aside: Sequence[SetAside], timeout: float = 20.0) -> int:
         """Commit events and what was set aside. An event id that is already known is not added again.
+
+        Returns:
+            How many events are new.
 
         Raises:
             Exception: whatever the driver says; `is_outage` tells what it means.
         """
         async with asyncio.timeout(timeout):
             try:
-                await self._commit(kept, aside)
+                return await self._commit(kept, aside)
             except exc.DBAPIError as error:
                 if not error.connection_invalidated:
                     raise
                 # A pooled connection that died with the server's last restart says nothing of the server
                 # now, and SQLAlchemy has dropped its like; a 503 would cost a back-off of the homeserver.
-                await self._commit(kept, aside)
+                return await self._commit(kept, aside)
 
-    async def _commit(self, kept: Sequence[Kept], aside: Sequence[SetAside]) -> None:
+    async def _commit(self, kept: Sequence[Kept], aside: Sequence[SetAside]) -> int:
         if self._database.is_postgres and kept and not aside:
             async with self._autocommit.connect() as connection:
-                await connection.execute(_PG_INSERT, self._columns(kept))
-            return
+                return int((await connection.execute(_PG_INSERT, self._columns(kept))).rowcount)
+        new = 0
         insert = pg_insert if self._database.is_postgres else sqlite_insert
         now = self._clock()
         async with self._database.begin() as connection:
             if kept:
-                await connection.execute(
+                added = await connection.execute(
                     insert(inbox).on_conflict_do_nothing(index_elements=["event_id"]),
                     [self._row(item) for item in kept],
                 )
+                # Not every driver counts the rows of many statements.
+                new = added.rowcount if added.rowcount >= 0 else len(kept)
             if aside:
                 await connection.execute(
                     insert(set_aside).on_conflict_do_nothing(index_elements=["kind", "reference", "sha256"]),
                     [dataclasses.asdict(item) | {"received_ts": now} for item in aside],
                 )
+        return new
 
     async def prune(self) -> int:
         """Forget handled events that are too old to come again; answers how many."""

@@ -30,7 +30,6 @@ from appservice.worker import Handler, Worker, WorkerLimits
 log = structlog.get_logger()
 
 _PRUNE_EVERY_S = 3600.0
-_MEASURE_EVERY_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +203,7 @@ class Runtime:
                     await self._refresh_direct()
             except Exception as error:
                 log.debug("inbox.not_measured", error=type(error).__name__)
-            await asyncio.sleep(_MEASURE_EVERY_S)
+            await asyncio.sleep(self.settings.intake.measure_every_s)
 
     async def _refresh_direct(self) -> None:
         """Learn of direct chats whose hint was lost: what their people write is for the bot."""

@@ -45,11 +45,13 @@ class IntakeLimits:
         max_body: Largest transaction that is read, bytes; a larger one is acknowledged and set aside.
         high_water: With so many events waiting, a transaction is held back before it is answered.
         hold_s: How long it is held back at most, seconds. Synapse waits 60 s for an answer.
+        measure_every_s: How often the database is asked how many events wait, seconds.
     """
 
     max_body: int = 64 * 1024 * 1024
     high_water: int = 20_000
     hold_s: float = 30.0
+    measure_every_s: float = 2.0
 
 
 class Backlog:
@@ -130,8 +132,7 @@ class Intake:
             return
         found = sort(events, self._interest, self._clock())
         if found.kept or found.set_aside:
-            await self._commit(found)
-            self.backlog.add(len(found.kept))
+            self.backlog.add(await self._commit(found))
             for room_id in {item.event.room_id for item in found.kept}:
                 self._poke(room_id)
         for aside in found.set_aside:
@@ -139,25 +140,26 @@ class Intake:
         for observer in self._observers:
             observer(found.seen, len(found.kept), len(found.set_aside))
 
-    async def _commit(self, found: Sorted) -> None:
+    async def _commit(self, found: Sorted) -> int:
         try:
-            await self._inbox.add(found.kept, found.set_aside)
-            return
+            return await self._inbox.add(found.kept, found.set_aside)
         except Exception as error:
             if is_outage(error):
                 raise
             log.error("intake.refused_by_database", error=place(error))
         # The homeserver would send what we refuse for ever: find the one event that the database does not
         # take. If it takes nothing at all, this raises again, and nothing is lost.
+        new = 0
         for item in found.kept:
             try:
-                await self._inbox.add((item,), ())
+                new += await self._inbox.add((item,), ())
             except Exception as error:
                 if is_outage(error):
                     raise
                 await self._inbox.add((), (set_aside_kept(item, place(error)),))
         if found.set_aside:
             await self._inbox.add((), found.set_aside)
+        return new
 
     async def put_aside(self, txn_id: str, length: int, sha256: str, reason: str) -> None:
         """Keep id, length, hash and reason of a body that cannot be read; no content."""

@@ -8,6 +8,7 @@ between, and then it is looked at again.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -167,6 +168,8 @@ class Reconciler:
         call, now = record.call, self._clock()
         if isinstance(look, tuple) and call.denied:
             look = await self._turn_away(call, look)
+        if isinstance(look, tuple) and look and call.stale_since_ts is not None:
+            await self._restore_limits(call)
         came_before: frozenset[str] = frozenset()
         if not isinstance(look, tuple) or {s.identity for s in look} - {
             p.identity for p in call.participants
@@ -240,6 +243,11 @@ class Reconciler:
             await self._ledger.untie(work, record, lifecycle.end(call, work.now, EndReason.UNTIED))
             await self._announcements.not_allowed(work, call)
         return None
+
+    async def _restore_limits(self, call: Call) -> None:
+        """After an outage: for people who came back by themselves LiveKit made the room without limits."""
+        with contextlib.suppress(SfuUnreachable):
+            await self._providers[call.provider].prepare(call)
 
     async def _turn_away(self, call: Call, look: tuple[Seen, ...]) -> tuple[Seen, ...]:
         """Put out again whom an organiser has put out: a token cannot be revoked."""

@@ -88,7 +88,7 @@ class House:
             await self._runner.cleanup()
             self._runner = None
 
-    async def opens(self, subject: str | None = "Budget review") -> Call:
+    async def opens(self, subject: str | None = "Point budget") -> Call:
         """A meeting with a room in the SFU and a link."""
         asked = Call(
             id=next(_ids),

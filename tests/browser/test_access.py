@@ -44,7 +44,7 @@ async def test_one_joins_mutes_and_leaves_with_the_keyboard_alone(house: House, 
     await keyboard.press("Enter")
     await ada.in_meeting()
     await ada.hears("You are in the meeting.")
-    assert await ada.focused() == "Budget review"
+    assert await ada.focused() == "Point budget"
     await tab_to("Microphone")
     await keyboard.press("Space")
     await expect(ada.switch("Micro", "Microphone")).not_to_be_checked()

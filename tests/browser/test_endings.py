@@ -80,7 +80,7 @@ async def test_a_wrong_link_says_so_and_a_corrected_one_works_at_once(
     await ada.passes_axe()
     # Only the fragment changes, so the browser loads nothing anew.
     await ada.page.goto(link_of(call))
-    await ada.sees_title("Budget review")
+    await ada.sees_title("Point budget")
 
 
 async def test_a_bridge_that_is_away_can_be_tried_again(house: House, new_guest: NewGuest) -> None:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 async def test_two_people_see_and_hear_each_other(house: House, new_guest: NewGuest) -> None:
     call = await house.opens()
     ada = await new_guest(call)
-    await expect(ada.page.get_by_role("heading", level=1, name="Budget review")).to_be_visible()
+    await expect(ada.page.get_by_role("heading", level=1, name="Point budget")).to_be_visible()
     await ada.join("Ada Lovelace")
     marie = await new_guest(call, language="fr")
     await marie.join("Marie Curie")

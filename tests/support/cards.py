@@ -104,9 +104,10 @@ class Salon:
         """A direct chat with the bot."""
         return await cls.made_by(user, bot_id, preset="trusted_private_chat", is_direct=True)
 
-    async def greeting(self) -> Event:
-        """The first thing that the bot says."""
-        return await self.user.wait_for(self.room_id, self._is_ours, PATIENCE)
+    async def greeting(self, number: int = 1) -> Event:
+        """The first thing that the bot says beside its cards, or the given one."""
+        await self.user.wait_until(lambda: len(self.answers()) >= number, PATIENCE)
+        return self.answers()[number - 1]
 
     # What stands there
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import io
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -206,7 +207,7 @@ class Service:
         """Push a transaction over HTTP."""
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         response = await self._session.put(
-            f"{self.address}/_matrix/app/v1/transactions/{txn_id}", data=body, headers=headers
+            f"{self.address}/_matrix/app/v1/transactions/{txn_id}", data=io.BytesIO(body), headers=headers
         )
         await response.read()
         return response

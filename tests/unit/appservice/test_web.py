@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 import sqlalchemy as sa
 import structlog.testing
+from yarl import URL
 
 from appservice import tables
 from appservice.web import IntakeLimits
@@ -167,7 +168,7 @@ async def test_a_missing_or_wrong_token_gets_nothing_in(
 async def test_a_token_of_any_bytes_is_a_wrong_one(sqlite_url: str, homeserver: FakeHomeserver) -> None:
     async with service(sqlite_url, homeserver) as one:
         await one.listen()
-        url = aiohttp.client.URL(one.address)
+        url = URL(one.address)
         reader, writer = await asyncio.open_connection(url.host, url.port)
         writer.write(
             b"POST /_matrix/app/v1/ping HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n"
@@ -201,7 +202,7 @@ async def test_a_homeserver_that_hangs_up_is_no_outage_of_the_database(
 ) -> None:
     async with service(sqlite_url, homeserver) as one:
         await one.listen()
-        url = aiohttp.client.URL(one.address)
+        url = URL(one.address)
         with structlog.testing.capture_logs() as logs:
             _, writer = await asyncio.open_connection(url.host, url.port)
             writer.write(
@@ -218,7 +219,7 @@ async def test_a_homeserver_that_hangs_up_is_no_outage_of_the_database(
 async def test_transactions_are_held_under_load_and_never_refused_for_it(
     database_url: str, homeserver: FakeHomeserver
 ) -> None:
-    limits = IntakeLimits(high_water=10, hold_s=20)
+    limits = IntakeLimits(high_water=10, hold_s=20, measure_every_s=0.1)
     async with service(database_url, homeserver, start=False, intake=limits) as one:
         await one.listen()
         assert (await one.push("1", transaction(*(event() for _ in range(10))))).status == 200
@@ -243,7 +244,7 @@ async def test_a_transaction_is_held_for_so_long_only(database_url: str, homeser
 async def test_what_comes_again_and_again_does_not_count_as_load(
     database_url: str, homeserver: FakeHomeserver
 ) -> None:
-    limits = IntakeLimits(high_water=10, hold_s=20)
+    limits = IntakeLimits(high_water=10, hold_s=20, measure_every_s=3600)
     async with service(database_url, homeserver, intake=limits) as one:
         await one.listen()
         same = transaction(*(event() for _ in range(5)))
