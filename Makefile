@@ -17,6 +17,8 @@ PAGE_MODULES := $(PAGE)/node_modules/.package-lock.json
 PAGE_BUILT := bridge/web/static/index.html
 OUTPUT := .artefacts
 UV_VERSION := 0.13.9
+# Processes that share the tests; each has servers of its own.
+WORKERS ?= 2
 
 # $(call step,title) announces a step; what follows `|| $(call advise,text)` is said when it fails.
 step = @printf '\n==> %s\n' "$(1)"
@@ -92,7 +94,7 @@ lint: $(VENV)/.installed $(PAGE_MODULES) ## Check style, types and import contra
 .PHONY: test
 test: setup lint ## Check everything once: lint, unit, integration, browser, short faults
 	$(call step,Tests)
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 
 .PHONY: chaos
 chaos: setup ## Run the fault tests at full length

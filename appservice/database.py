@@ -134,14 +134,16 @@ class Database:
             await cursor.close()
 
     async def ping(self, timeout: float = 3.0) -> None:
-        """Ask the database for one row.
+        """Ask the database for one row; see with SQLite that the file can be written, too.
 
         Raises:
             Exception: whatever the driver says; `is_outage` tells what it means.
         """
+        # A full disk still answers questions. This number is nobody's; writing it writes a page.
+        question = "SELECT 1" if self.is_postgres else "PRAGMA user_version = 0"
         async with asyncio.timeout(timeout):
-            async with self.engine.connect() as connection:
-                await connection.execute(text("SELECT 1"))
+            async with self.engine.begin() as connection:
+                await connection.execute(text(question))
 
 
 def _lock_beside(path: str | None) -> int:

@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import orjson
 import sqlalchemy as sa
 
 from appservice.clock import wall_clock
 from appservice.database import Database
-from appservice.sharding import shard_of
 from appservice.tables import inbox, set_aside
 from bridge.calls.model import Call
-from bridge.chat.handler import ADMIN_END
 from bridge.store.calls import CallStore
+from bridge.store.notes import ADMIN_END, leave_note
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,26 +73,9 @@ async def end_call(url: str, call_id: str) -> bool:
         record = await CallStore(database).get(call_id)
         if record is None or record.call.state.is_over:
             return False
-        now = wall_clock()
-        body = {
-            "type": ADMIN_END,
-            "sender": "",
-            "state_key": None,
-            "content": {"call_id": call_id},
-            "origin_ts": now,
-            "redacts": None,
-        }
         async with database.begin() as connection:
-            await connection.execute(
-                sa.insert(inbox).values(
-                    event_id=f"admin:{uuid.uuid4()}",
-                    room_id=record.call.room_id,
-                    shard=shard_of(record.call.room_id),
-                    received_ts=now,
-                    state="waiting",
-                    body=orjson.dumps(body).decode(),
-                )
-            )
+            note = {"call_id": call_id}
+            await leave_note(connection, record.call.room_id, ADMIN_END, note, wall_clock())
         return True
 
 

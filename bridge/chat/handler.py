@@ -7,9 +7,7 @@ from appservice.rooms import RoomFacts
 from appservice.unit_of_work import UnitOfWork
 from bridge.chat.commands import CommandDesk
 from bridge.chat.room_life import RoomLife
-
-ADMIN_END = "fr.passerelle.admin.end"
-"""Type of an event that ``passerelle calls end`` puts into the inbox; it never travels over Matrix."""
+from bridge.store import notes
 
 
 class RoomHandler:
@@ -32,5 +30,7 @@ class RoomHandler:
                 await self._life.encryption(work)
             case "m.room.tombstone" if facts.membership == "join":
                 await self._life.tombstone(event, facts, work)
-            case other if other == ADMIN_END:
+            case notes.REPLACEMENT:
+                await self._life.take_over(facts, work)
+            case notes.ADMIN_END:
                 await self._life.end_by_admin(event, work)

@@ -12,13 +12,13 @@ from appservice.operations import Join, Leave, Operation, SendEvent
 from appservice.rooms import RoomFacts
 from appservice.unit_of_work import UnitOfWork
 from bridge.calls import lifecycle
-from bridge.calls.model import EndReason
+from bridge.calls.model import CallState, EndReason
 from bridge.chat.styles import RoomStyles
 from bridge.commands import answers, refusals
 from bridge.keeper.ledger import Ledger, card_slot
 from bridge.locale import Message
 from bridge.policy import Policy, Right
-from bridge.store import calls, rooms
+from bridge.store import calls, notes, rooms
 from bridge.store.records import Record
 
 log = structlog.get_logger()
@@ -70,7 +70,7 @@ class RoomLife:
     async def _joined(self, facts: RoomFacts, work: UnitOfWork) -> None:
         if facts.membership != "join":
             return  # it is out again already
-        await self._take_over(facts, work)
+        await self.take_over(facts, work)
         memory = await rooms.recall(work)
         if facts.is_encrypted:
             await self._tell_encrypted(work)
@@ -93,19 +93,23 @@ class RoomLife:
             return
         record = await calls.by_id(work.connection, slot.removeprefix("card:"))
         if record is not None and card_slot(record.call.id) == slot:
+            await self._ledger.take_names_away(work, record.call)
             await self._untie(work, record)
 
     async def _untie(self, work: UnitOfWork, record: Record | None) -> None:
         if record is None:
             return
-        after = lifecycle.end(record.call, work.now, EndReason.UNTIED)
+        # Nor does a call that is over already come back: its link is spent.
+        after = lifecycle.spent(lifecycle.end(record.call, work.now, EndReason.UNTIED))
         log.info("call.untied", call=record.call.id)
         await self._ledger.untie(work, record, after)
 
     async def encryption(self, work: UnitOfWork) -> None:
         """Encryption was turned on: a clear card would leak the link, so the call is let go of."""
         record = await calls.current(work.connection, work.room_id)
-        if record is not None:
+        if record is not None and record.call.state is CallState.OPENING:
+            await self._untie(work, record)
+        elif record is not None:
             # The card is told a last time: it loses the link and the names.
             after = lifecycle.end(record.call, work.now, EndReason.UNTIED)
             await self._ledger.save(work, record, after)
@@ -125,19 +129,21 @@ class RoomLife:
             return
         server = event.sender.partition(":")[2]
         await work.write(Join((server,) if server else ()), room_id=replacement)
+        # The bot may be there already, or on its way: its joining does not find the call then.
+        await notes.leave_note(work.connection, replacement, notes.REPLACEMENT, {}, work.now)
         memory = await rooms.recall(work)
         if memory.language is not None:
             await rooms.remember(work, room_id=replacement, language=memory.language)
 
-    async def _take_over(self, facts: RoomFacts, work: UnitOfWork) -> None:
+    async def take_over(self, facts: RoomFacts, work: UnitOfWork) -> None:
         """Bring the call along from the room that this one replaces."""
         old_room = predecessor(facts)
-        if old_room is None:
-            return
+        if old_room is None or facts.membership != "join" or facts.is_encrypted:
+            return  # a clear card in an encrypted room would leak the link
         moved = await calls.move(work.connection, old_room, work.room_id)
         if moved is not None:
             log.info("call.followed_upgrade", call=moved.call.id)
-            await self._ledger.repost(work, moved)
+            await self._ledger.repost(work, moved, old_room)
 
     async def refused(
         self, operation: Operation, slot: str | None, error: MatrixError, work: UnitOfWork

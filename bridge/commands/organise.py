@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from bridge.calls.model import Action, ActionKind, Call, Participant
@@ -10,6 +11,9 @@ from bridge.commands.grammar import Kick, Mute
 from bridge.commands.request import Request
 from bridge.projections.names import safe_name
 from bridge.store.records import Record
+
+# People copy a name from the card, where « Marie » (invité) is what the bridge adds.
+_NOTE = re.compile(r"\s*[»”“\"]\s*\([^()]*\)\s*\Z")
 
 
 async def mute(command: Mute, request: Request) -> None:
@@ -57,7 +61,7 @@ def called(call: Call, name: str, mentions: tuple[str, ...]) -> tuple[Participan
         by_id = tuple(p for p in call.participants if p.user_id in mentions)
         if by_id:
             return by_id
-    wanted = _folded(name)
+    wanted = _folded(_NOTE.sub("", name))
     # As the card shows them, which is what people read and write.
     shown = {p: _folded(safe_name(p.name)) for p in call.participants}
     whole = tuple(p for p, folded in shown.items() if folded == wanted)

@@ -34,7 +34,7 @@ class Agenda:
         self._heap: list[tuple[int, str]] = []
         self._gone: dict[str, Gone] = {}
         self._looking: set[str] = set()
-        self._hinted: set[str] = set()
+        self._asked: dict[str, int] = {}
         self._wake = asyncio.Event()
         self._batches: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
@@ -45,8 +45,8 @@ class Agenda:
     def at(self, call_id: str, due_ts: int) -> None:
         """Look at a call at this time at the latest."""
         if call_id in self._looking:
-            if due_ts <= self._clock():
-                self._hinted.add(call_id)
+            # The look under way may have asked the SFU before whatever this is about.
+            self._asked[call_id] = min(due_ts, self._asked.get(call_id, due_ts))
             return
         if due_ts < self._due.get(call_id, due_ts + 1):
             self._due[call_id] = due_ts
@@ -64,7 +64,7 @@ class Agenda:
         """Stop looking at a call: another process does, or nobody has to."""
         self._due.pop(call_id, None)
         self._gone.pop(call_id, None)
-        self._hinted.discard(call_id)
+        self._asked.pop(call_id, None)
 
     def __contains__(self, call_id: str) -> bool:
         return call_id in self._due or call_id in self._looking
@@ -134,9 +134,6 @@ class Agenda:
         finally:
             self._looking.difference_update(batch)
         for call_id in batch:
-            due = next_ts.get(call_id)
-            if call_id in self._hinted:
-                self._hinted.discard(call_id)
-                due = self._clock()
-            if due is not None:
-                self.at(call_id, due)
+            for due in (next_ts.get(call_id), self._asked.pop(call_id, None)):
+                if due is not None:
+                    self.at(call_id, due)

@@ -7,8 +7,10 @@ import hashlib
 from collections.abc import Awaitable, Callable, Iterable
 
 import orjson
+import sqlalchemy as sa
 
-from appservice.operations import RedactEdits, RedactSlots, SendEvent
+from appservice.operations import Redact, RedactEdits, RedactSlots, SendEvent
+from appservice.tables import published
 from appservice.unit_of_work import UnitOfWork
 from bridge.calls.lifecycle import Timings, resumable
 from bridge.calls.model import Call, CallState
@@ -113,8 +115,24 @@ class Ledger:
         stale = dataclasses.replace(record.shown, state="")
         await self.save(work, Record(record.call, stale), record.call)
 
-    async def repost(self, work: UnitOfWork, record: Record) -> None:
-        """Post the card of a call that has come to this room from another one."""
+    async def take_names_away(self, work: UnitOfWork, call: Call) -> None:
+        """Redact what names people and stays when somebody has redacted the card: its edits, and answers."""
+        if self._keep_names:
+            return
+        edits = sa.select(published.c.event_id).where(
+            published.c.room_id == work.room_id, published.c.slot == card_slot(call.id), published.c.is_edit
+        )
+        for event_id in list((await work.connection.execute(edits)).scalars()):
+            await work.write(Redact(event_id))
+        await work.write(RedactSlots(named_slot(call.id)))
+
+    async def repost(self, work: UnitOfWork, record: Record, old_room: str) -> None:
+        """Post the card of a call that has come to this room from another one, where it is taken away.
+
+        The old room may not let us any more: homeservers close rooms that they replace.
+        """
+        for slot in (card_slot(record.call.id), named_slot(record.call.id)):
+            await work.write(RedactSlots(slot), room_id=old_room)
         await self.save(work, record, record.call)
 
     def is_behind(self, record: Record, call: Call) -> bool:

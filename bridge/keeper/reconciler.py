@@ -16,6 +16,8 @@ from typing import Protocol
 import structlog
 
 from appservice.clock import Clock
+from appservice.database import is_outage
+from appservice.faults import place
 from appservice.ownership import NotOwner
 from appservice.unit_of_work import UnitOfWork, UnitsOfWork
 from appservice.worker import reference
@@ -111,11 +113,21 @@ class Reconciler:
                 continue
             if isinstance(answer, Conflict):
                 due[record.call.id] = self._clock()
+            elif isinstance(answer, Exception) and not is_outage(answer):
+                due[record.call.id] = await self._look_failed(record, answer)
             elif isinstance(answer, BaseException):
                 raise answer
             else:
                 due[record.call.id] = answer
         return due
+
+    async def _look_failed(self, record: Record, error: Exception) -> int | None:
+        """A defect of ours: what it is about waits, the other calls do not."""
+        call, now = record.call, self._clock()
+        log.error("call.look_failed", call=call.id, error=place(error))
+        if call.state is CallState.OPENING and now >= call.started_ts + OPENING_PATIENCE_MS:
+            return await self._fail(record, "internal", place(error))
+        return now + self._timings.clock_ms
 
     async def _quiet(self, records: Sequence[Record]) -> frozenset[str]:
         """Ids of calls that nobody can be in: one question for many, where one each would be a flood."""
@@ -264,13 +276,13 @@ class Reconciler:
         """Do the oldest thing that an organiser asked for, and answer."""
         call, now = record.call, self._clock()
         action, *later = call.pending
-        provider = self._providers[call.provider]
+        provider = self._providers.get(call.provider)
         try:
-            if action.kind is ActionKind.MUTE:
+            if provider is not None and action.kind is ActionKind.MUTE:
                 await provider.mute(call, action.identity)
-            else:
+            elif provider is not None:
                 await provider.remove(call, action.identity)
-            done = True
+            done = provider is not None
         except SfuUnreachable:
             if now < action.asked_ts + _ACTION_PATIENCE_MS:
                 return now + _ACTION_RETRY_MS
@@ -308,8 +320,8 @@ class Reconciler:
         merged = merge(again, look, now)
         again = lifecycle.advance(merged, now, self._timings)
         async with self._works.begin(old.room_id) as work:
-            if await store.current(work.connection, old.room_id) is not None:
-                # The room has another call; the old link is not followed any more.
+            if not await _welcomes(work):
+                # The old link is not followed any more.
                 await self._ledger.save(work, record, lifecycle.spent(old))
                 return None
             await self._ledger.save(work, record, lifecycle.spent(old))
@@ -317,6 +329,14 @@ class Reconciler:
             await self._ledger.remember(work, again, newcomers(old, merged))
         log.info("call.resumed", call=again.id, before=old.id)
         return None
+
+
+async def _welcomes(work: UnitOfWork) -> bool:
+    """Whether a card that nobody asked for just now may be posted in a room."""
+    facts = await work.facts()
+    if facts.membership != "join" or facts.is_encrypted or facts.replacement is not None:
+        return False
+    return await store.current(work.connection, work.room_id) is None
 
 
 def new_call_id() -> str:

@@ -1,4 +1,4 @@
-"""How much memory a process has in use, from its start on."""
+"""How much memory a process has in use, from its start on, and what it computes."""
 
 from __future__ import annotations
 
@@ -14,18 +14,27 @@ _EVERY_S = 0.05
 
 
 class Resident:
-    """What was seen, in MiB; a process that has gone keeps its last figure."""
+    """What was seen; a process that has gone keeps its last figures.
+
+    Attributes:
+        now: MiB at the last look.
+        most: MiB at most.
+        cpu_s: Processor time since its start, seconds: what the machine's other work does not change much.
+    """
 
     def __init__(self, pid: int) -> None:
         self._process = psutil.Process(pid)
         self.now = 0.0
         self.most = 0.0
+        self.cpu_s = 0.0
 
     def look(self) -> None:
         """Ask the system."""
         with suppress(psutil.NoSuchProcess):
             self.now = self._process.memory_info().rss / MIB
             self.most = max(self.most, self.now)
+            times = self._process.cpu_times()
+            self.cpu_s = times.user + times.system
 
 
 @asynccontextmanager

@@ -6,7 +6,11 @@ import re
 import secrets
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import pytest
+
+from bridge.demo.guest import TurnedAway, ask_for_ticket
 from bridge.demo.matrix_user import MatrixUser
 from bridge.demo.peers.livekit import LiveKit
 from tests.conftest import MakeBridge
@@ -86,6 +90,20 @@ async def test_hostile_subjects_are_shown_as_text_on_one_line(salon: Salon) -> N
         await salon.card(is_("ended"), number=number)
 
 
+async def test_a_hostile_display_name_of_the_one_who_opens_is_shown_as_text(
+    brisk: LocalBridge, alice: MatrixUser
+) -> None:
+    name = "<b>Eve</b>\n\u202e@room [x](https://evil.example)"
+    path = f"/v3/profile/{quote(alice.user_id)}/displayname"
+    await alice.request("PUT", path, {"displayname": name})
+    salon = await Salon.made_by(alice, brisk.bot_id)
+    await salon.say("!visio")
+    card = await salon.card(is_("open"))
+    assert card.body.splitlines()[1].startswith("Par <b>Eve</b> x(https://evil.examp")
+    assert "\u202e" not in card.body
+    assert "<b>Eve" not in str(card.content["formatted_body"])
+
+
 async def test_a_long_hostile_command_is_answered_shortly(salon: Salon) -> None:
     name = "\u202e<b>" + "Z" * 50_000
     await salon.say("!visio")
@@ -123,8 +141,9 @@ async def test_a_redacted_card_is_not_posted_again_and_the_room_may_have_a_new_c
 ) -> None:
     await salon.say("!visio")
     card = await salon.card(is_("open"))
-    async with await Visitor.by_link(card.url, "Ada"):
-        card = await salon.card(inside("Ada"))
+    async with await Visitor.by_link(card.url, "Zéphyrine"):
+        card = await salon.card(inside("Zéphyrine"))
+        assert "Zéphyrine" in await salon.reply("!visio statut")
         await salon.user.redact(salon.room_id, card.event_id)
         assert await salon.reply("!visio statut") == NOTHING_OPEN
         edits = len(salon.cards[0].versions)
@@ -135,6 +154,29 @@ async def test_a_redacted_card_is_not_posted_again_and_the_room_may_have_a_new_c
         await salon.say("!visio Encore")
         again = await salon.card(is_("open"), number=2)
         assert again.url != card.url
+
+    async def forgotten() -> bool:
+        return "Zéphyrine" not in await salon.everything()
+
+    await until(forgotten)
+
+
+async def test_a_card_redacted_after_the_end_does_not_come_back_with_the_people(
+    salon: Salon, livekit: LiveKit
+) -> None:
+    await salon.say("!visio")
+    url = (await salon.card(is_("open"))).url
+    async with await Visitor.by_link(url, "Ada"):
+        await salon.card(inside("Ada"))
+    card = await salon.card(is_("ended"))
+    await salon.user.redact(salon.room_id, card.event_id)
+    assert await salon.reply("!visio statut") == NOTHING_OPEN
+    async with Visitor.with_account(livekit, url, salon.user.user_id, name="Alice"):
+        with pytest.raises(TurnedAway):
+            await ask_for_ticket(url, "Bob")
+        await salon.say("!visio Nouveau")
+        new = await salon.card(is_("open"), number=2)
+        assert new.url != url
 
 
 async def test_a_redacted_edit_or_answer_changes_nothing(salon: Salon) -> None:
@@ -170,6 +212,29 @@ async def test_when_encryption_is_turned_on_the_card_loses_link_and_names(salon:
             return "Zéphyrine" not in said
 
         await until(forgotten)
+
+
+async def test_no_card_comes_back_into_a_room_that_was_encrypted_meanwhile(
+    salon: Salon, livekit: LiveKit
+) -> None:
+    await salon.say("!visio")
+    url = (await salon.card(is_("open"))).url
+    async with await Visitor.by_link(url, "Ada"):
+        await salon.card(inside("Ada"))
+    await salon.card(is_("ended"))
+    await salon.user.set_state(salon.room_id, "m.room.encryption", {"algorithm": "m.megolm.v1.aes-sha2"})
+    await salon.user.wait_until(lambda: "chiffré de bout en bout" in salon.said()[-1])
+
+    async def turned_away() -> bool:
+        try:
+            await ask_for_ticket(url, "Bob")
+        except TurnedAway as refusal:
+            return refusal.reason == "over"
+        return False
+
+    async with Visitor.with_account(livekit, url, salon.user.user_id, name="Alice"):
+        await until(turned_away)
+    assert len(salon.cards) == 1
 
 
 # What the bridge keeps

@@ -10,7 +10,7 @@ from livekit import api
 from bridge.demo.guest import Guest, TurnedAway, ask_for_ticket
 from bridge.demo.matrix_user import MatrixUser
 from bridge.demo.peers.livekit import LiveKit
-from tests.conftest import NewUser
+from tests.conftest import MakeBridge, NewUser
 from tests.support.bridges import LocalBridge
 from tests.support.cards import Salon
 from tests.support.people import Visitor
@@ -316,6 +316,21 @@ async def test_who_may_not_open_hears_who_may(salon: Salon, new_user: NewUser) -
     assert card.url in await salon.reply("!visio", by=stranger), "any member gets the link"
 
 
+async def test_in_a_large_room_only_moderators_open(
+    make_bridge: MakeBridge, alice: MatrixUser, bob: MatrixUser
+) -> None:
+    bridge = make_bridge({"limits": {"large_room": 2}})
+    await bridge.start()
+    salon = await Salon.made_by(alice, bridge.bot_id)
+    await salon.admit(bob)
+    answer = await salon.reply("!visio", by=bob)
+    assert answer == "Dans ce salon, seuls les modérateurs peuvent ouvrir une visio."
+    assert await salon.reply("!visio statut", by=bob) == NOTHING_OPEN
+    await salon.say("!visio")
+    card = await salon.card(is_("open"))
+    assert card.call["started_by"] == alice.user_id
+
+
 # Calling people
 
 
@@ -373,7 +388,8 @@ async def test_kicking_puts_somebody_out_until_the_end(salon: Salon) -> None:
         await Visitor.by_link(url, "Chloé", visitor="c" * 22) as chloe,
     ):
         await salon.card(inside("Denis Petit", "Chloé"))
-        answer = plain(await salon.reply("!visio expulser Chloé"))
+        # As people copy it from the card.
+        answer = plain(await salon.reply("!visio expulser « Chloé » (invité)"))
         assert "J’ai retiré « Chloé » (invité) de la visio." in answer
         await chloe.wait_until_put_out()
         await salon.card(inside("Denis Petit"))

@@ -184,6 +184,48 @@ async def test_a_call_follows_the_upgrade_of_a_private_room_once_the_bot_is_invi
     await new.card(is_("ended"))
 
 
+async def test_a_call_does_not_follow_into_an_encrypted_room(brisk: LocalBridge, alice: MatrixUser) -> None:
+    old = await Salon.made_by(alice, brisk.bot_id)
+    await old.say("!visio Budget")
+    await old.card(is_("open"))
+    path = "/v3/createRoom"
+    encrypted = {"type": "m.room.encryption", "state_key": "", "content": ENCRYPTION}
+    predecessor = {"predecessor": {"room_id": old.room_id, "event_id": "$nothing"}}
+    body = {"creation_content": predecessor, "initial_state": [encrypted]}
+    new = Salon(alice, (await alice.request("POST", path, body))["room_id"], brisk.bot_id)
+    tombstone = {"body": "Replaced", "replacement_room": new.room_id}
+    await alice.set_state(old.room_id, "m.room.tombstone", tombstone)
+    await alice.invite(new.room_id, brisk.bot_id)
+    assert UNREADABLE in (await new.greeting())["content"]["body"]
+    assert "Visio ouverte" in await old.reply("!visio statut")
+    assert not new.cards
+
+
+async def test_where_the_bot_has_the_power_the_old_card_is_taken_away(
+    brisk: LocalBridge, alice: MatrixUser
+) -> None:
+    old = await Salon.made_by(alice, brisk.bot_id)
+    await old.say("!visio Budget")
+    before = await old.card(is_("open"))
+    async with await Visitor.by_link(before.url, "Zéphyrine"):
+        await old.card(inside("Zéphyrine"))
+        predecessor = {"predecessor": {"room_id": old.room_id, "event_id": "$nothing"}}
+        body = {"creation_content": predecessor, "invite": [brisk.bot_id]}
+        new = Salon(alice, (await alice.request("POST", "/v3/createRoom", body))["room_id"], brisk.bot_id)
+        await new.greeting()
+        assert not new.cards, "the old room has not said yet that it is replaced"
+        tombstone = {"body": "Replaced", "replacement_room": new.room_id}
+        await alice.set_state(old.room_id, "m.room.tombstone", tombstone)
+        card = await new.card(inside("Zéphyrine"))
+        assert card.call["id"] == before.call["id"]
+
+        async def taken_away() -> bool:
+            said = await old.everything()
+            return "Zéphyrine" not in said and before.url not in said
+
+        await until(taken_away)
+
+
 async def test_nobody_takes_a_call_away_by_naming_its_room_as_a_predecessor(
     salon: Salon, bob: MatrixUser
 ) -> None:

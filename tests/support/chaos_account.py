@@ -83,9 +83,9 @@ class Account:
         """Everything that is not as it has to be, one line each; empty when all is well."""
         return [*self._threads(), *self._in_the_open(), *self._calls(), *self._order()]
 
-    def waits(self) -> bool:
-        """Whether something is still unanswered, as opposed to answered wrongly."""
-        return bool(self.problems())
+    def calls_are_right(self) -> bool:
+        """Whether the cards are what the commands have asked for so far."""
+        return not list(self._calls())
 
     def answered(self, thread: str) -> bool:
         """Whether the command of a thread has its answer."""

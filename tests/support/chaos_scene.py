@@ -12,7 +12,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -44,8 +44,10 @@ VISITS = 3
 HAPPENS_S = 60
 """For some commands to be typed, however slow the machine."""
 
-ENTERS_S = 10
-"""How long a visitor tries to enter a meeting."""
+TICKET_S = 10
+"""How long a visitor waits for the bridge's answer."""
+
+ENDS = (f"{PREFIX} fin", f"{PREFIX} fin oui")
 
 _WORDS = {
     f"{PREFIX} ping": 3,
@@ -54,8 +56,7 @@ _WORDS = {
     f"{PREFIX} statut": 3,
     f"{PREFIX} lien": 3,
     PREFIX: 3,
-    f"{PREFIX} fin": 1,
-    f"{PREFIX} fin oui": 1,
+    **dict.fromkeys(ENDS, 1),
 }
 """What people type, and how often."""
 
@@ -103,6 +104,8 @@ class Talk:
         lost: Ids of commands that the homeserver lost before it told the bridge.
         sent: Ids of all commands.
         visits: How often each card's meeting was entered.
+        calm: Held while somebody ends the meeting, and while somebody enters it: the SDK takes a minute to
+            find out that a meeting was ended in that very moment.
     """
 
     def __init__(self, salon: Salon, members: list[MatrixUser], rng: random.Random) -> None:
@@ -111,6 +114,7 @@ class Talk:
         self.lost: set[str] = set()
         self.sent: list[str] = []
         self.visits: Counter[str] = Counter()
+        self.calm = asyncio.Lock()
         self._rng = rng
 
     @property
@@ -130,7 +134,9 @@ class Talk:
             async with gate:
                 text = self._rng.choices(list(_WORDS), list(_WORDS.values()))[0]
                 in_the_open = text in IN_THE_OPEN and self._rng.random() < 0.3
-                thread = await self.ask(text, by=self._rng.choice(self.members), in_the_open=in_the_open)
+                user = self._rng.choice(self.members)
+                async with self.calm if text in ENDS else nullcontext():
+                    thread = await self.ask(text, by=user, in_the_open=in_the_open)
             await self.is_answered(thread, self._rng.uniform(0.05, 0.8))
 
     async def ask(self, text: str, *, by: MatrixUser | None = None, in_the_open: bool = False) -> str:
@@ -152,23 +158,28 @@ class Talk:
             return False
         return True
 
+    def goes_on(self) -> bool:
+        """Whether nobody's wish to end the meeting is still under way."""
+        return not self._unseen() and self.account.calls_are_right()
+
+    def is_settled(self) -> bool:
+        """Whether every command has been answered, exactly once."""
+        return not self._unseen() and not self.account.problems()
+
+    def _unseen(self) -> list[str]:
+        seen = {event["event_id"] for event in self.salon.timeline}
+        return [event_id for event_id in self.sent if event_id not in seen]
+
     async def settle(self, timeout: float) -> None:
         """Wait until every command has been answered, exactly once.
 
         Raises:
             AssertionError: That did not become so; the message says what is wrong.
         """
-
-        def settled() -> bool:
-            seen = {event["event_id"] for event in self.salon.timeline}
-            return seen.issuperset(self.sent) and not self.account.problems()
-
         try:
-            await self.salon.user.wait_until(settled, timeout)
+            await self.salon.user.wait_until(self.is_settled, timeout)
         except TimeoutError:
-            seen = {event["event_id"] for event in self.salon.timeline}
-            unseen = [sent for sent in self.sent if sent not in seen]
-            problems = self.account.problems() + [f"not in the timeline: {event}" for event in unseen]
+            problems = self.account.problems() + [f"not in the timeline: {e}" for e in self._unseen()]
             told = "\n".join(problems) or "settled in the last moment"
             raise AssertionError(
                 f"after {timeout:.0f} s in room {self.salon.room_id}:\n{told}\n\n{self.account.transcript()}"
@@ -324,9 +335,9 @@ class Scene:
             visit += 1
             await asyncio.sleep(rng.uniform(0.1, 1.5))
             visitor = None
-            async with self._gate:
+            async with self._gate, talk.calm:
                 card = talk.card
-                if card is not None and card.url and talk.visits[card.event_id] < VISITS:
+                if card and card.url and talk.visits[card.event_id] < VISITS and talk.goes_on():
                     talk.visits[card.event_id] += 1
                     visitor = await enter(card.url, f"Visiteur {who}-{visit}")
             if visitor is None:
@@ -345,11 +356,20 @@ class Scene:
 async def enter(link: str, name: str) -> Visitor | None:
     """Enter a meeting; None if the bridge or the SFU does not let us or is not there."""
     try:
-        async with asyncio.timeout(ENTERS_S):
+        async with asyncio.timeout(TICKET_S):
             visitor = await Visitor.by_link(link, name)
-            return await visitor.join()
-    except (TurnedAway, aiohttp.ClientError, TimeoutError, rtc.ConnectError, ValueError):
+    except (TurnedAway, aiohttp.ClientError, TimeoutError, ValueError):
         return None
+    joining = asyncio.ensure_future(visitor.join())
+    try:
+        return await asyncio.shield(joining)
+    except rtc.ConnectError:
+        return None
+    except asyncio.CancelledError:
+        # The SDK ends the whole process when nobody waits for a connection that comes about.
+        await asyncio.gather(joining, return_exceptions=True)
+        await visitor.leave()
+        raise
 
 
 def sfu_room(link: str) -> str:

@@ -15,6 +15,9 @@ from pathlib import Path
 FINISHED = ".finished"
 """Present in an installed folder only once its installation went through to the end."""
 
+_HEARTBEAT_S = 30
+"""How often a long step says that it is still at work."""
+
 Say = Callable[[str], None]
 """Tells the person who waits what is going on: one line, no newline."""
 
@@ -82,8 +85,9 @@ def run(command: Sequence[str], *, advice: str, environment: Mapping[str, str] |
     Raises:
         InstallFailed: The step failed; the message ends with its last lines and the advice.
     """
+    started = time.monotonic()
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -91,12 +95,18 @@ def run(command: Sequence[str], *, advice: str, environment: Mapping[str, str] |
             text=True,
             errors="replace",
             env={**os.environ, **(environment or {})},
-            check=False,
         )
     except OSError as error:
         raise InstallFailed(f"{command[0]} could not be run: {error.strerror}. {advice}") from error
-    if done.returncode != 0:
-        last_lines = "\n".join(done.stdout.splitlines()[-20:])
+    with process:
+        while True:
+            try:
+                output, _ = process.communicate(timeout=_HEARTBEAT_S)
+                break
+            except subprocess.TimeoutExpired:
+                say(f"... {' '.join(command[:4])} ..., {time.monotonic() - started:.0f} s so far")
+    if process.returncode != 0:
+        last_lines = "\n".join(output.splitlines()[-20:])
         raise InstallFailed(f"{' '.join(command)} failed:\n{last_lines}\n{advice}")
 
 

@@ -15,7 +15,7 @@ from bridge.store.tables import calls
 
 
 async def test_the_history_leads_to_the_tables_as_the_code_knows_them(database_url: str) -> None:
-    def differences(connection: sa.Connection) -> list[Any]:
+    def differences(connection: sa.Connection) -> Any:
         return compare_metadata(MigrationContext.configure(connection), calls.metadata)
 
     database = Database.open(database_url)

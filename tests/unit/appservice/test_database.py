@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from appservice import tables
+from appservice.database import Database, is_outage
+from bridge.demo.peers.postgres import Postgres
+from bridge.store.migrate import migrate
+from tests.support.waiting import until
+
+
+async def failure(database: Database, statement: str, value: object = None) -> Exception | None:
+    try:
+        async with database.begin() as connection:
+            await connection.execute(sa.text(statement), {} if value is None else {"x": value})
+    except Exception as error:
+        return error
+    return None
+
+
+@pytest.mark.parametrize(
+    ("statement", "value"),
+    [
+        ("SELECT nothing", None),
+        ("SELECT * FROM nowhere", None),
+        ("SELECT (", None),
+        ("SELECT CAST(:x AS text)", "\ud800"),
+        ("SELECT CAST(:x AS bigint)", 2**70),
+        ("SELECT CAST(:x AS text)", object()),
+        ("INSERT INTO inbox (event_id) VALUES (:x)", "$incomplete"),
+    ],
+)
+async def test_a_mistake_of_ours_is_no_outage(database_url: str, statement: str, value: object) -> None:
+    database = Database.open(database_url)
+    async with database.begin() as connection:
+        await connection.run_sync(tables.metadata.create_all)
+    error = await failure(database, statement, value)
+    await database.close()
+    assert error is not None
+    assert not is_outage(error)
+
+
+async def test_a_server_that_is_away_or_coming_up_is_an_outage_and_heals(
+    make_postgres: Callable[..., Postgres],
+) -> None:
+    postgres = make_postgres()
+    await postgres.start()
+    database = Database.open(postgres.sqlalchemy_url(await postgres.create_database()))
+    await database.ping()
+    await postgres.stop()
+    seen = [await failure(database, "SELECT 1") for _ in range(2)]
+    starting = asyncio.create_task(postgres.start())
+
+    async def works() -> bool:
+        seen.append(await failure(database, "SELECT 1"))
+        return seen[-1] is None
+
+    await until(works, 30)
+    await starting
+    await database.close()
+    assert all(is_outage(error) for error in seen if error is not None)
+    assert len([error for error in seen if error is not None]) >= 2
+
+
+async def test_a_connection_that_is_killed_in_the_middle_is_an_outage(postgres_url: str) -> None:
+    database = Database.open(postgres_url)
+    error = await failure(database, "SELECT pg_terminate_backend(pg_backend_pid())")
+    assert error is not None
+    assert is_outage(error)
+    assert await failure(database, "SELECT 1") is None
+    await database.close()
+
+
+async def test_a_sqlite_file_that_cannot_be_written_is_an_outage(sqlite_url: str) -> None:
+    database = Database.open(sqlite_url)
+    async with database.begin() as connection:
+        await connection.run_sync(tables.metadata.create_all)
+        await connection.execute(sa.text("SELECT 1"))
+    beside = Database.open(sqlite_url, exclusive=False)
+    async with beside.connect() as connection:
+        await connection.execute(sa.text("PRAGMA busy_timeout = 10"))
+    async with database.begin() as connection:
+        await connection.execute(sa.insert(tables.replicas).values(replica="x", seen_ts=1))
+        error = await failure(beside, "SELECT 1")
+    assert error is not None
+    assert is_outage(error)
+    assert await failure(beside, "SELECT 1") is None
+    await beside.close()
+    await database.close()
+
+
+async def test_erased_content_cannot_be_read_in_the_file(sqlite_url: str) -> None:
+    secret = "confidentiel-" * 20
+    database = Database.open(sqlite_url)
+    async with database.begin() as connection:
+        await connection.run_sync(tables.metadata.create_all)
+        await connection.execute(sa.insert(tables.replicas).values(replica=secret, seen_ts=1))
+    async with database.begin() as connection:
+        await connection.execute(sa.delete(tables.replicas))
+    for _ in range(2):
+        await database.tidy()
+    file = Path(sqlite_url.partition(":///")[2])
+    left = [part.name for part in file.parent.glob(f"{file.name}*") if b"confidentiel" in part.read_bytes()]
+    await database.ping()
+    await database.close()
+    assert left == []
+
+
+async def test_a_commit_reaches_the_disk(sqlite_url: str) -> None:
+    database = Database.open(sqlite_url)
+    async with database.connect() as connection:
+        asked = [
+            (await connection.execute(sa.text(f"PRAGMA {name}"))).scalar_one()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
+        ]
+    await database.close()
+    assert asked == ["wal", 2, 1, 1]
+
+
+async def test_replicas_that_start_together_migrate_once(postgres_url: str) -> None:
+    databases = [Database.open(postgres_url) for _ in range(3)]
+    await asyncio.gather(*(migrate(database) for database in databases))
+    async with databases[0].connect() as connection:
+        versions = (await connection.execute(sa.text("SELECT version_num FROM alembic_version"))).all()
+        names = await connection.run_sync(lambda sync: set(sa.inspect(sync).get_table_names()))
+    for database in databases:
+        await database.close()
+    assert len(versions) == 1
+    assert set(tables.metadata.tables) <= names
+
+
+async def test_the_migrations_make_the_tables_that_the_runtime_uses(database_url: str) -> None:
+    database = Database.open(database_url)
+    await migrate(database)
+    await migrate(database)
+
+    def differences(sync: sa.Connection) -> list[object]:
+        inspector = sa.inspect(sync)
+        return [
+            (
+                table.name,
+                {c.name for c in table.columns} ^ {c["name"] for c in inspector.get_columns(table.name)},
+            )
+            for table in tables.metadata.sorted_tables
+            if {c.name for c in table.columns} != {c["name"] for c in inspector.get_columns(table.name)}
+            or {i.name for i in table.indexes} - {i["name"] for i in inspector.get_indexes(table.name)}
+        ]
+
+    async with database.connect() as connection:
+        found = await connection.run_sync(differences)
+    await database.close()
+    assert found == []
