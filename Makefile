@@ -31,8 +31,8 @@ help: ## Show this list
 # --- setting up
 
 .PHONY: setup
-setup: $(VENV)/.installed ## Install everything: Python packages, the join page, Synapse, LiveKit
-	@$(MAKE) -j3 page peers $(ALSO)
+setup: ## Install everything: Python packages, the join page, Synapse, LiveKit
+	@$(MAKE) -j3 $(VENV)/.installed page peers $(ALSO)
 
 # Only these need a database server and a browser; they are installed beside the rest.
 test chaos bench: ALSO := peers-for-tests

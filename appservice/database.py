@@ -173,6 +173,14 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
         cursor.execute("PRAGMA secure_delete=ON")
         cursor.close()
 
+    @event.listens_for(engine.sync_engine, "invalidate")
+    def on_invalidate(connection: Any, _record: Any, _error: Any) -> None:
+        # A connection is thrown away when whoever used it was cancelled. SQLite ends its transaction only
+        # once nobody holds a cursor of it any more, and a traceback may: until then all others would find
+        # the database locked.
+        with contextlib.suppress(asyncio.CancelledError):
+            connection.rollback()
+
     @event.listens_for(engine.sync_engine, "begin")
     def on_begin(connection: Any) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")

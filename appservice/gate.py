@@ -17,13 +17,17 @@ _LONGEST_WAIT_S = 8.0
 class Gate:
     """Open while the peer answers. Whoever meets an outage closes it; one probe opens it again.
 
-    It starts closed: the first probe is part of starting.
+    It is closed until `start`, whose first probe is part of starting; one that is made open needs no start.
     """
 
-    def __init__(self, probe: Callable[[], Awaitable[None]], name: str = "homeserver") -> None:
+    def __init__(
+        self, probe: Callable[[], Awaitable[None]], name: str = "homeserver", *, is_open: bool = False
+    ) -> None:
         self._probe = probe
         self._name = name
         self._open = asyncio.Event()
+        if is_open:
+            self._open.set()
         self._task: asyncio.Task[None] | None = None
         self._reopened: list[Callable[[], None]] = []
 

@@ -22,7 +22,7 @@ from appservice.events import STATE_TYPES, Event
 INFINITE_POWER = 2**53
 """Power of a creator in room version 12 and later (MSC4289): above every level that can be written."""
 
-_CREATORS_RULE = {"12"}
+_FIRST_VERSION_WITH_CREATORS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class RoomFacts:
     @property
     def _has_privileged_creators(self) -> bool:
         version = self.version
-        return version in _CREATORS_RULE or (version.isdigit() and int(version) >= 12)
+        return version.isascii() and version.isdigit() and int(version[:9]) >= _FIRST_VERSION_WITH_CREATORS
 
     def power_of(self, user_id: str) -> int:
         """The power level of a user."""
@@ -97,7 +97,7 @@ class RoomFacts:
         users = levels.get("users")
         if isinstance(users, dict) and user_id in users:
             return _level(users[user_id], 0)
-        if not levels:
+        if "m.room.power_levels" not in self.state:
             # Without a power-level event the creator alone has 100 (Matrix specification).
             create = self.state.get("m.room.create", {})
             return 100 if create.get("sender") == user_id else 0
@@ -110,7 +110,7 @@ class RoomFacts:
         if isinstance(events, dict) and event_type in events:
             return _level(events[event_type], 50 if is_state else 0)
         if is_state:
-            return _level(levels.get("state_default"), 50 if levels else 0)
+            return _level(levels.get("state_default"), 50 if "m.room.power_levels" in self.state else 0)
         return _level(levels.get("events_default"), 0)
 
     def with_event(self, event: Event) -> RoomFacts:

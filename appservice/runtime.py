@@ -79,7 +79,7 @@ class Runtime:
         self.client = Client(settings.homeserver_url, settings.as_token, session)
         self.actors = Actors(self.client, settings.namespace)
         self.gate = Gate(self._ask_homeserver)
-        self._database_gate = Gate(database.ping, name="database")
+        self._database_gate = Gate(database.ping, name="database", is_open=True)
         replica = uuid.uuid4().hex
         self.bus = Bus(database, replica)
         self.ownership: Ownership = (
@@ -136,7 +136,7 @@ class Runtime:
         self.sender.start()
         self._tasks.append(asyncio.create_task(self._pruning(), name="inbox-prune"))
         self._tasks.append(asyncio.create_task(self._measuring(), name="inbox-measure"))
-        self._database_gate.start()
+        await self._database_gate.wait()  # or the homeserver would be pinged for both
         self.gate.start()
 
     async def stop(self, patience_s: float = 5.0) -> None:

@@ -47,6 +47,7 @@ class Row:
         ours: Our absolute figure, in words; information only.
         peer: The peer's, in words; empty where there is none.
         target: None for a line that is there as information.
+        unit: Of ``measured``; ``×`` for a ratio.
     """
 
     what: str
@@ -66,7 +67,7 @@ class Row:
         verdict = "" if self.target is None else "met" if self.met else "MISSED"
         return (
             self.what,
-            f"{self.measured:.2f} {self.unit}",
+            f"{self.measured:,.{0 if self.measured >= 100 else 2}f} {self.unit}",
             str(self.target or "information"),
             verdict,
             self.ours,
@@ -102,5 +103,5 @@ def per_second(rates: Sequence[float]) -> str:
 
 
 def ratio(ours: Sequence[float], peers: Sequence[float]) -> float:
-    """Median of ours over median of the peer's; both were measured in turn, in the same minutes."""
-    return statistics.median(ours) / statistics.median(peers)
+    """Median of the ratios within pairs: what slows the machine down for a minute slows both of a pair."""
+    return statistics.median(one / other for one, other in zip(ours, peers, strict=True))

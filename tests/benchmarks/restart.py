@@ -31,7 +31,7 @@ DIFFERENT = 20
 RUNS = 3
 SECONDS = Target("≤", 10, "s")
 MEMORY = Target("≤", 150, "MiB")
-_PATIENCE_S = 90.0
+_PATIENCE_S = 120.0
 _AT_ONCE = 16
 
 

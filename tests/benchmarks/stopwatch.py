@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,10 +18,10 @@ SETTLE_S = 0.15
 
 
 def in_turn(names: Iterable[str], number: int) -> list[str]:
-    """The order of a round: each round another one goes first, so that none always follows the same."""
-    order = deque(names)
-    order.rotate(number)
-    return list(order)
+    """The order of a round: shuffled, so that nobody always follows the same one; the same in each run."""
+    order = list(names)
+    random.Random(number).shuffle(order)
+    return order
 
 
 @contextmanager

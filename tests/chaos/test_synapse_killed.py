@@ -33,7 +33,7 @@ async def test_killed_in_the_middle_of_sends_nothing_is_doubled_and_nothing_lost
     await bridge.start()
     people = [await new_user(name, at=synapse) for name in ("alice", "bob")]
     async with Scene(livekit, bridge.bot_id, people, extent) as scene:
-        await scene.open_rooms()
+        await scene.open_rooms(4, visitors=1)
         # What everything rests on: a request that is repeated is answered with the same event.
         room_id, txn_id = scene.talks[0].salon.room_id, secrets.token_hex(8)
         first = await send_as_bot(synapse, bridge, room_id, txn_id)

@@ -17,7 +17,7 @@ from tests.support.slots import Slots
 from tests.support.webhook_relay import WebhookRelay
 
 BRISK: dict[str, Any] = {
-    "calls": {"grace": "2s", "clock": "1s"},
+    "calls": {"grace": "1s", "clock": "1s"},
     "bot": {"organisation": "Testbourg"},
     "policy": {"@*-stranger*:*": "none"},
 }

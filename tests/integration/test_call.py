@@ -64,6 +64,8 @@ async def test_the_whole_story_of_a_call(salon: Salon) -> None:
     assert first == "Visio terminée : Point budget"
     assert "2 personnes sont venues." in second
     assert card.states() == ["open", "active", "ended"]
+    first_lines = {(version[CALL]["state"], version["body"].splitlines()[0]) for version in card.versions}
+    assert len(first_lines) == 3, "the first line changes only with the state"
     assert len(salon.cards) == 1
     call = card.call
     assert set(call) == KEYS
@@ -141,16 +143,6 @@ async def test_every_event_of_ours_says_whom_it_mentions(salon: Salon) -> None:
             assert content["body"].startswith("* ")
 
 
-async def test_the_first_line_changes_only_with_the_state(salon: Salon) -> None:
-    await salon.say("!visio Revue")
-    url = (await salon.card(is_("open"))).url
-    async with await Visitor.by_link(url, "Ada"), await Visitor.by_link(url, "Bob"):
-        await salon.card(inside("Ada", "Bob"))
-    card = await salon.card(is_("ended"))
-    lines = {(v[CALL]["state"], v["body"].splitlines()[0]) for v in card.versions}
-    assert len(lines) == 3
-
-
 async def test_many_who_ask_at_once_get_one_call_one_card_and_the_link(
     brisk: LocalBridge, salon: Salon, bob: MatrixUser, new_user: NewUser
 ) -> None:
@@ -202,15 +194,22 @@ async def test_a_matrix_user_is_verified_and_stands_bare_and_a_listener_is_count
         assert "Spy" not in card.body
 
 
-async def test_who_comes_back_is_not_counted_twice(salon: Salon) -> None:
+async def test_who_comes_back_within_the_grace_is_not_counted_twice(
+    bridge: LocalBridge, alice: MatrixUser
+) -> None:
+    salon = await Salon.made_by(alice, bridge.bot_id)
     await salon.say("!visio")
     url = (await salon.card(is_("open"))).url
     for _ in range(2):
         async with await Visitor.by_link(url, "Ada", visitor="a" * 22):
             await salon.card(inside("Ada"))
-        await salon.card(lambda c: c.call["count"] == 0)
+        card = await salon.card(lambda c: c.call["count"] == 0)
+        assert card.state == "active"
+        assert "Personne en ce moment." in card.body
+    await salon.say("!visio fin")
     card = await salon.card(is_("ended"))
     assert (card.call["came"], card.call["peak"]) == (1, 1)
+    assert "1 personne est venue." in card.body
 
 
 async def test_a_call_that_nobody_joins_times_out(make_bridge: MakeBridge, alice: MatrixUser) -> None:
@@ -269,6 +268,23 @@ async def test_a_full_meeting_says_so_on_the_card_and_at_the_door(
         with pytest.raises(TurnedAway) as refusal:
             await ask_for_ticket(url, "Cleo")
         assert refusal.value.reason == "full"
+
+
+async def test_a_meeting_that_cannot_be_opened_gets_a_card_that_says_so(
+    make_bridge: MakeBridge, alice: MatrixUser
+) -> None:
+    bridge = make_bridge({"sfu": {"secret": "a-wrong-secret-of-some-length-or-other"}})
+    await bridge.start()
+    salon = await Salon.made_by(alice, bridge.bot_id)
+    await salon.say("!visio Point budget")
+    card = await salon.card(is_("failed"))
+    assert card.body.splitlines()[0] == "Visio impossible : Point budget"
+    assert card.url == ""
+    assert "Aucune réunion n’est ouverte." in card.body
+    found = re.search(r"Réf\. (\w+)", card.body)
+    assert found is not None
+    assert f"ref={found[1]}" in bridge.log_file.read_text(), "the reference leads to the log"
+    assert await salon.reply("!visio statut") == "Aucune visio n’est ouverte ici."
 
 
 async def test_numbers_only_where_names_are_never_shown(make_bridge: MakeBridge, alice: MatrixUser) -> None:

@@ -219,6 +219,15 @@ async def test_an_empty_call_is_ended_without_a_question(salon: Salon) -> None:
     await salon.card(is_("open"), number=2)
 
 
+async def test_opening_and_ending_in_one_breath_leaves_one_card_and_nothing_open(salon: Salon) -> None:
+    await salon.say("!visio")
+    await salon.say("!visio fin")
+    card = await salon.card(is_("ended"))
+    assert card.call["end_reason"] == "command"
+    assert await salon.reply("!visio statut") == NOTHING_OPEN
+    assert len(salon.said()) == 2
+
+
 async def test_ending_from_outside_asks_first(salon: Salon) -> None:
     await salon.say("!visio")
     url = (await salon.card(is_("open"))).url

@@ -16,7 +16,7 @@ from appservice.operations import Operation, SendEvent
 from appservice.ownership import SoleOwner
 from appservice.rooms import RoomFacts
 from appservice.tables import outbox, published
-from appservice.unit_of_work import UnitOfWork, UnitsOfWork
+from appservice.unit_of_work import UnitsOfWork
 from bridge.calls.lifecycle import Timings
 from bridge.calls.model import Call, CallState, ParticipantKind
 from bridge.calls.ports import Meeting, ProviderFailure, Seen, SfuUnreachable
@@ -40,7 +40,7 @@ TIMINGS = Timings(grace_ms=60_000, open_timeout_ms=3_600_000, resume_window_ms=7
 _numbers = itertools.count(1)
 
 
-def a_call(state: CallState = CallState.OPEN, **fields: object) -> Call:
+def a_call(state: CallState = CallState.OPEN, /, **fields: object) -> Call:
     """A call of Ada's in `ROOM`."""
     call = Call(
         id="c1",
@@ -180,7 +180,7 @@ class Office:
             changed, _ = await self.ledger.save(work, record, record.call.but(**fields))
         return changed.call
 
-    async def told(self, room_id: str = ROOM, **state: Any) -> None:
+    async def told(self, room_id: str = ROOM, /, **state: Any) -> None:
         """What is known of a room: the bot's membership, and state by type."""
         facts = RoomFacts(room_id, state.pop("membership", "join"), state.pop("partner", None), {}, self.now)
         cached = {kind: {"content": content, "sender": "@ada:hs"} for kind, content in state.items()}
@@ -274,9 +274,3 @@ async def an_office(
     finally:
         await ownership.stop()
         await database.close()
-
-
-async def in_work(office: Office, act: Callable[[UnitOfWork], Any], room_id: str = ROOM) -> Any:
-    """Do something in a unit of work of a room."""
-    async with office.works.begin(room_id) as work:
-        return await act(work)

@@ -108,7 +108,7 @@ def test_the_check_prints_every_problem_and_exits_with_2(passerelle: Passerelle,
     assert (
         "\n\nbot.language (from PASSERELLE_BOT__LANGUAGE)\n"
         "  wrong: “es” is not a language of the bridge\n"
-        "  write: one of: fr, en\n"
+        "  write: one of: fr, en, de\n"
     ) in checked.stdout
     assert "did you mean homeserver?" in checked.stdout
 

@@ -3,16 +3,18 @@ from __future__ import annotations
 import pytest
 
 from appservice.operations import Redact, RedactSlots, SendEvent
-from bridge.calls.model import CallState, EndReason, Participant, ParticipantKind
+from bridge.calls.model import Call, CallState, EndReason, Participant, ParticipantKind
 from bridge.store import rooms
 from bridge.store.calls import Conflict
 from tests.support.office import ROOM, T0, Office, a_call, an_office
 
-URGENT = {"state": CallState.ACTIVE, "first_join_ts": T0}
-
 
 def people(*names: str) -> tuple[Participant, ...]:
     return tuple(Participant(n.lower(), n, ParticipantKind.GUEST, False, None, T0) for n in names)
+
+
+def active(**fields: object) -> Call:
+    return a_call(CallState.ACTIVE, first_join_ts=T0, **fields)
 
 
 async def test_an_open_call_is_written_down_with_its_card(office: Office) -> None:
@@ -45,7 +47,7 @@ async def test_a_lost_race_writes_nothing(office: Office) -> None:
 
 
 async def test_the_roster_is_written_five_times_and_then_waits(office: Office) -> None:
-    await office.begin(a_call(**URGENT))
+    await office.begin(active())
     await office.send()
     edits = 0
     for number in range(8):
@@ -62,7 +64,7 @@ async def test_the_roster_is_written_five_times_and_then_waits(office: Office) -
 
 
 async def test_an_edit_that_has_not_left_is_replaced_for_free(office: Office) -> None:
-    await office.begin(a_call(**URGENT))
+    await office.begin(active())
     await office.send()
     for number in range(20):
         await office.change(participants=people(*(f"P{n}" for n in range(number + 1))))
@@ -72,7 +74,7 @@ async def test_an_edit_that_has_not_left_is_replaced_for_free(office: Office) ->
 
 
 async def test_a_change_of_state_does_not_wait(office: Office) -> None:
-    await office.begin(a_call(**URGENT))
+    await office.begin(active())
     await office.send()
     for number in range(8):
         await office.change(participants=people(*"ABCDEFGH"[: number + 1]))
@@ -82,7 +84,7 @@ async def test_a_change_of_state_does_not_wait(office: Office) -> None:
 
 
 async def test_the_first_event_never_names_anybody(office: Office) -> None:
-    await office.begin(a_call(participants=people("Zéphyrine"), **URGENT))
+    await office.begin(active(participants=people("Zéphyrine")))
     ((_, operation),) = await office.outbox()
     assert isinstance(operation, SendEvent)
     assert "Zéphyrine" in str(operation.content)
@@ -99,42 +101,45 @@ async def test_an_untied_call_writes_no_card(office: Office) -> None:
 
 
 async def test_a_card_that_somebody_redacted_leaves_no_edit_behind(office: Office) -> None:
-    await office.begin(a_call(**URGENT))
+    await office.begin(active())
     await office.send()
     for names in ("A", "AB"):
         await office.change(participants=people(*names))
         await office.send()
+    record = await office.record()
     async with office.works.begin(ROOM) as work:
-        await office.ledger.take_names_away(work, await office.call())
-        await office.ledger.untie(work, await office.record(), await office.call())
+        await office.ledger.take_names_away(work, record.call)
+        await office.ledger.untie(work, record, record.call)
     written = [operation for _, operation in await office.outbox()]
     assert [type(operation) for operation in written] == [Redact, Redact, RedactSlots]
 
 
 async def test_where_names_are_kept_a_redacted_card_keeps_its_edits(sqlite_url: str) -> None:
     async with an_office(sqlite_url, keep_names=True) as office:
-        await office.begin(a_call(**URGENT))
+        await office.begin(active())
         await office.send()
         await office.change(participants=people("A"))
         await office.send()
+        call = await office.call()
         async with office.works.begin(ROOM) as work:
-            await office.ledger.take_names_away(work, await office.call())
+            await office.ledger.take_names_away(work, call)
         assert await office.outbox() == []
 
 
 async def test_a_change_of_language_writes_the_card_anew(office: Office) -> None:
     await office.begin(a_call())
     await office.send()
+    record = await office.record()
     async with office.works.begin(ROOM) as work:
         await rooms.remember(work, language="fr")
-        await office.ledger.redraw(work, await office.record())
+        await office.ledger.redraw(work, record)
     ((_, operation),) = await office.outbox()
     assert isinstance(operation, SendEvent)
     assert operation.content["body"].startswith("Visio ouverte")
 
 
 async def test_a_call_that_is_over_forgets_who_asked_for_it(office: Office) -> None:
-    await office.begin(a_call(started_by_name="Ada", askers=("$1",), denied=("eve",), **URGENT))
+    await office.begin(active(started_by_name="Ada", askers=("$1",), denied=("eve",)))
     ended = await office.change(state=CallState.ENDED, end_reason=EndReason.COMMAND, ended_ts=T0)
     assert (ended.started_by_name, ended.askers, ended.denied) == ("", (), ())
 
@@ -142,9 +147,13 @@ async def test_a_call_that_is_over_forgets_who_asked_for_it(office: Office) -> N
 async def test_observers_hear_of_nothing_that_was_rolled_back(office: Office) -> None:
     record = await office.begin(a_call())
     office.stored.clear()
-    with pytest.raises(RuntimeError):
+
+    async def fails() -> None:
         async with office.works.begin(ROOM) as work:
             await office.ledger.save(work, record, record.call.but(subject="Lost"))
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await fails()
     assert office.stored == []
     assert (await office.call()).subject is None
