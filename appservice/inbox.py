@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import exc
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from appservice.clock import Clock
-from appservice.database import Database
+from appservice.database import Database, is_outage
 from appservice.sharding import shard_of
 from appservice.tables import inbox, set_aside
 from appservice.transaction import Kept, SetAside
@@ -23,17 +22,14 @@ KEEP_DONE_MS = 7 * 86_400_000
 again; commands older than ``commands.max_age`` are not obeyed anyway."""
 
 # One statement, so one round trip and one commit, whatever the number of events: the intake's hot path.
-_PG_INSERT = sa.text(
-    """
+_PG_INSERT = """
     INSERT INTO inbox (event_id, room_id, shard, received_ts, state, body)
-    SELECT event_id, room_id, shard, :received_ts, 'waiting', body
-    FROM unnest(CAST(:event_ids AS text[]), CAST(:room_ids AS text[]),
-                CAST(:shards AS smallint[]), CAST(:bodies AS text[]))
+    SELECT event_id, room_id, shard, $1, 'waiting', body
+    FROM unnest($2::text[], $3::text[], $4::smallint[], $5::text[])
          WITH ORDINALITY AS kept (event_id, room_id, shard, body, position)
     ORDER BY position
     ON CONFLICT (event_id) DO NOTHING
-    """
-)
+"""
 
 
 class Inbox:
@@ -42,7 +38,6 @@ class Inbox:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._autocommit = database.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     async def add(self, kept: Sequence[Kept], aside: Sequence[SetAside], timeout: float = 20.0) -> int:
         """Commit events and what was set aside. An event id that is already known is not added again.
@@ -56,17 +51,24 @@ class Inbox:
         async with asyncio.timeout(timeout):
             try:
                 return await self._commit(kept, aside)
-            except exc.DBAPIError as error:
-                if not error.connection_invalidated:
+            except Exception as error:
+                if not is_outage(error):
                     raise
-                # A pooled connection that died with the server's last restart says nothing of the server
-                # now, and SQLAlchemy has dropped its like; a 503 would cost a back-off of the homeserver.
+                # A connection that died with the server's last restart says nothing of the server now, and
+                # a 503 would cost a back-off of the homeserver.
                 return await self._commit(kept, aside)
 
     async def _commit(self, kept: Sequence[Kept], aside: Sequence[SetAside]) -> int:
         if self._database.is_postgres and kept and not aside:
-            async with self._autocommit.connect() as connection:
-                return int((await connection.execute(_PG_INSERT, self._columns(kept))).rowcount)
+            tag = await self._database.execute_straight(
+                _PG_INSERT,
+                kept[0].event.received_ts,
+                [item.event.event_id for item in kept],
+                [item.event.room_id for item in kept],
+                [shard_of(item.event.room_id) for item in kept],
+                [item.body for item in kept],
+            )
+            return int(tag.rpartition(" ")[2])
         new = 0
         insert = pg_insert if self._database.is_postgres else sqlite_insert
         now = self._clock()
@@ -100,15 +102,6 @@ class Inbox:
         async with self._database.connect() as connection:
             query = sa.select(sa.func.count()).select_from(inbox).where(inbox.c.state == state)
             return int((await connection.execute(query)).scalar_one())
-
-    def _columns(self, kept: Sequence[Kept]) -> dict[str, Any]:
-        return {
-            "received_ts": kept[0].event.received_ts,
-            "event_ids": [item.event.event_id for item in kept],
-            "room_ids": [item.event.room_id for item in kept],
-            "shards": [shard_of(item.event.room_id) for item in kept],
-            "bodies": [item.body for item in kept],
-        }
 
     def _row(self, item: Kept) -> dict[str, Any]:
         return {

@@ -168,6 +168,14 @@ class Intake:
         await self._inbox.add((), (aside,))
 
 
+@dataclass(frozen=True, slots=True)
+class TooLarge:
+    """A body over the limit: read past, not kept."""
+
+    length: int
+    sha256: str
+
+
 class HomeserverFace:
     """The routes that the homeserver calls."""
 
@@ -214,10 +222,10 @@ class HomeserverFace:
 
     async def _transaction(self, request: web.Request) -> web.Response:
         txn_id = request.match_info["txn_id"]
-        body, length, digest = await self._read(request)
+        body = await self._read(request)
         try:
-            if body is None:
-                await self._intake.put_aside(txn_id, length, digest, "too large")
+            if isinstance(body, TooLarge):
+                await self._intake.put_aside(txn_id, body.length, body.sha256, "too large")
             else:
                 await self._intake.take(txn_id, body)
         except Exception as error:
@@ -226,21 +234,26 @@ class HomeserverFace:
             log.warning("intake.database_away", error=type(error).__name__)
             self._on_database_away(type(error).__name__)
             return _error(503, "M_UNKNOWN", "The database is away; please send again")
-        return web.json_response({})
+        return web.Response(body=b"{}", content_type="application/json")
 
-    async def _read(self, request: web.Request) -> tuple[bytes | None, int, str]:
-        """The body (None if it is too large: then it was only read past), its length and hash."""
+    async def _read(self, request: web.Request) -> bytes | TooLarge:
         limit = self._intake.limits.max_body
         chunks: list[bytes] = []
-        length, digest = 0, hashlib.sha256()
+        length = 0
         async for chunk in request.content.iter_any():
+            chunks.append(chunk)
             length += len(chunk)
+            if length > limit:
+                break
+        else:
+            return b"".join(chunks)
+        digest = hashlib.sha256(b"".join(chunks))
+        chunks.clear()
+        # It is read to its end all the same, or the homeserver would take it for not received.
+        async for chunk in request.content.iter_any():
             digest.update(chunk)
-            if length <= limit:
-                chunks.append(chunk)
-            else:
-                chunks.clear()
-        return (b"".join(chunks) if length <= limit else None), length, digest.hexdigest()
+            length += len(chunk)
+        return TooLarge(length, digest.hexdigest())
 
     async def _ping(self, _request: web.Request) -> web.Response:
         return web.json_response({})

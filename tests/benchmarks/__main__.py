@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
@@ -28,31 +30,43 @@ ROWS: dict[str, Callable[[World], Awaitable[list[Row]]]] = {
 }
 
 
-def main() -> None:
-    """Measure what the command line names, or everything."""
+def main() -> int:
+    """Measure what the command line names, or everything. Returns the exit code: 1 if a row came to no end.
+
+    A missed target is a result like another; whoever reads it judges.
+    """
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("rows", nargs="*", choices=[[], *ROWS], metavar="row", help=", ".join(ROWS))
     names = parser.parse_args().rows or list(ROWS)
     with tempfile.TemporaryDirectory(prefix="passerelle-bench-") as folder:
-        rows = asyncio.run(_measure(names, Path(folder)))
-    missed = [row for row in rows if not row.met]
-    click.echo(f"\n{len(missed)} of {sum(row.target is not None for row in rows)} targets missed.")
+        rows, failed = asyncio.run(_measure(names, Path(folder)))
+    click.echo("\nEverything:\n")
+    show(rows)
+    missed = sum(not row.met for row in rows)
+    click.echo(f"\n{missed} of {sum(row.target is not None for row in rows)} targets missed.")
+    if failed:
+        click.echo(f"No result: {', '.join(failed)}.")
+    return 1 if failed else 0
 
 
-async def _measure(names: Sequence[str], folder: Path) -> list[Row]:
+async def _measure(names: Sequence[str], folder: Path) -> tuple[list[Row], list[str]]:
     rows: list[Row] = []
+    failed: list[str] = []
     async with World(folder) as world:
         for name in names:
             started = time.monotonic()
-            found = await ROWS[name](world)
+            try:
+                found = await ROWS[name](world)
+            except Exception:
+                # The other rows are worth having all the same.
+                traceback.print_exc()
+                failed.append(name)
+                continue
             progress(f"{name}: {time.monotonic() - started:.0f} s")
             rows += found
             show(found)
-            click.echo()
-    click.echo("Everything:\n")
-    show(rows)
-    return rows
+    return rows, failed
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -12,9 +12,9 @@ import pytest
 from bridge.demo.matrix_user import MatrixUser
 from bridge.demo.peers.ports import reserve_port
 from tests.conftest import MakeBridge
-from tests.support.balancer import Balancer
 from tests.support.bridges import LocalBridge
 from tests.support.cards import Salon
+from tests.support.chaos_balancer import Backend, Balancer
 from tests.support.people import Visitor
 from tests.support.slots import Slot
 from tests.support.waiting import until
@@ -50,11 +50,11 @@ async def replicas(
     first, second = made
     # Only one of them gets the webhooks, and has to tell the other.
     second.route.copies = 0
-    async with (
-        Balancer(slot.internal_port, [first.internal_url, second.internal_url]),
-        Balancer(public, [first.public_url, second.public_url]),
-    ):
+    internal = [Backend(each.internal_url, f"{each.internal_url}/health/ready") for each in made]
+    browsers = [Backend(each.public_url, f"{each.internal_url}/health/ready") for each in made]
+    async with Balancer(slot.internal_port, internal), Balancer(public, browsers):
         await asyncio.gather(first.start(), second.start())
+        await until(lambda: all(backend.ready for backend in internal + browsers), 20)
         await until(lambda: any("replicas=2" in each.log_file.read_text() for each in made), 20)
         yield first, second
         await asyncio.gather(first.stop(), second.stop())

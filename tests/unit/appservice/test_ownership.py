@@ -30,7 +30,7 @@ from tests.unit.appservice.service import (
     service,
 )
 
-ROOMS = [f"!room{n}:hs" for n in range(24)]
+ROOMS = [f"!room{n}:hs" for n in range(12)]
 
 
 async def answer(event: Event, facts: RoomFacts, work: UnitOfWork) -> None:

@@ -130,7 +130,7 @@ async def test_a_look_that_fails_is_followed_by_others() -> None:
 async def test_stopping_finishes_the_step_under_way_and_begins_no_other() -> None:
     rooms = Rooms(at_once=1)
     rooms.held["a"] = asyncio.Event()
-    rooms.waits = {"later": [30]}
+    rooms.waits = {"later": [60_000]}
     rooms.tasks.poke("later")
     await until(lambda: rooms.tasks.busy == 0)
     rooms.tasks.poke("a")

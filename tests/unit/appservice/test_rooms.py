@@ -56,10 +56,10 @@ def test_creators_stand_above_every_level_since_version_12(version: str) -> None
     assert room.power_of("@a:hs") == 100
 
 
-@pytest.mark.parametrize("version", ["1", "11", "org.example.12", 12, None, "²"])
+@pytest.mark.parametrize("version", ["1", "11", "org.example.12", "", None, "²"])
 def test_creators_are_nobody_special_in_other_versions(version: object) -> None:
     room = facts({}, version, additional_creators=["@b:hs"])
-    assert room.power_of("@b:hs") == (INFINITE_POWER if version == 12 else 0)
+    assert room.power_of("@b:hs") == 0
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,9 @@ def test_the_power_that_sending_takes(levels: object, message: int, state: int) 
 
 
 def test_what_else_is_known_of_a_room() -> None:
-    room = facts(**{"m.federate": False})
+    room = RoomFacts("!room:hs", "join", None, {"m.room.create": {"content": {"m.federate": False}}})
     assert (room.federates, room.is_encrypted, room.replacement) == (False, False, None)
-    state = {
+    state: dict[str, Any] = {
         "m.room.encryption": {"content": {}},
         "m.room.tombstone": {"content": {"replacement_room": "!n"}},
     }
