@@ -98,6 +98,8 @@ class Database:
             )
             return cls(engine, is_postgres=True)
         lock = _lock_beside(parsed.database) if exclusive and parsed.database else None
+        if parsed.database:
+            _private_file(parsed.database, create=exclusive)
         # One connection: SQLite has one writer anyway, and waiting for it in the pool is orderly where
         # SQLITE_BUSY is not.
         engine = create_async_engine(
@@ -181,6 +183,14 @@ class Database:
         async with asyncio.timeout(timeout):
             async with self.engine.begin() as connection:
                 await connection.execute(text(question))
+
+
+def _private_file(path: str, *, create: bool) -> None:
+    """Make the file ours alone; SQLite gives its log files the same permissions."""
+    if create:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    elif not Path(path).exists():
+        raise FileNotFoundError(f"{path} does not exist: the bridge has not run here yet")
 
 
 def _lock_beside(path: str | None) -> int:

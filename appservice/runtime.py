@@ -30,6 +30,7 @@ from appservice.worker import Handler, Worker, WorkerLimits
 log = structlog.get_logger()
 
 _PRUNE_EVERY_S = 3600.0
+_WATCH_EVERY_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,19 @@ class RuntimeSettings:
     worker: WorkerLimits = field(default_factory=WorkerLimits)
     sender: SenderLimits = field(default_factory=SenderLimits)
     lease: LeaseTimes = field(default_factory=LeaseTimes)
+
+
+class TokenRefused(Exception):
+    """The homeserver does not know our ``as_token``.
+
+    Name the registration in its ``app_service_config_files``, and restart it.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"{why}. It does not know our as_token: name the registration in its app_service_config_files"
+            " and restart it"
+        )
 
 
 class Runtime:
@@ -136,6 +150,7 @@ class Runtime:
         self.sender.start()
         self._tasks.append(asyncio.create_task(self._pruning(), name="inbox-prune"))
         self._tasks.append(asyncio.create_task(self._measuring(), name="inbox-measure"))
+        self._tasks.append(asyncio.create_task(self._watching(), name="homeserver-watch"))
         await self._database_gate.wait()  # or the homeserver would be pinged for both
         self.gate.start()
 
@@ -186,14 +201,34 @@ class Runtime:
             self.gate.close(str(error))
         except MatrixError as error:
             # It cannot reach us yet, or has no such endpoint; it tries again by itself.
-            log.warning("homeserver.ping_failed", why=str(error))
+            log.warning(
+                "homeserver.ping_failed",
+                why=str(error),
+                advice="it must reach appservice.url, and have the registration's hs_token: restart it after"
+                " a change of the registration",
+            )
 
     async def _ask_homeserver(self) -> None:
-        if not self._bot_is_ready:
-            await self.actors.prepare_bot(self.settings.display_name, self.settings.avatar)
-            self._bot_is_ready = True
-        else:
-            await self.actors.bot.whoami()
+        try:
+            if not self._bot_is_ready:
+                await self.actors.prepare_bot(self.settings.display_name, self.settings.avatar)
+                self._bot_is_ready = True
+            else:
+                await self.actors.bot.whoami()
+        except MatrixError as error:
+            if error.status != 401:
+                raise
+            raise TokenRefused(str(error)) from error
+
+    async def _watching(self) -> None:
+        """Notice an outage though nothing is being written, for whoever watches the metrics."""
+        while True:
+            await asyncio.sleep(_WATCH_EVERY_S)
+            if self.gate.is_open:
+                try:
+                    await self._ask_homeserver()
+                except Exception as error:
+                    self.gate.close(str(error))
 
     async def _measuring(self) -> None:
         while True:

@@ -18,7 +18,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from appservice.clock import wall_clock
-from appservice.database import Database, DatabaseInUse
+from appservice.database import Database, DatabaseInUse, is_outage
 from appservice.namespace import Namespace
 from appservice.runtime import Runtime, RuntimeSettings
 from appservice.sender import SenderLimits
@@ -89,8 +89,16 @@ async def _until_signal(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with bridge(settings):
-        await stop.wait()
+    async with contextlib.AsyncExitStack() as stack:
+        # Starting may wait for a database that is away; a signal ends that too.
+        starting = asyncio.create_task(stack.enter_async_context(bridge(settings)))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await starting
+        await stopping
         log.info("stopping")
 
 
@@ -175,15 +183,27 @@ async def _assemble(settings: Settings, stack: contextlib.AsyncExitStack) -> _Pa
 async def _database(settings: Settings, stack: contextlib.AsyncExitStack) -> Database:
     database = Database.open(settings.database.url.get_secret_value())
     stack.push_async_callback(database.close)
+    told = False
     while True:
         try:
             await migrate(database)
-        except OSError as error:
+        except Exception as error:
+            if not is_outage(error):
+                raise CannotStart(f"database.url: the database refuses: {_first_line(error)}") from error
             # The database may come up after us, as on the boot of a machine.
-            log.warning("database.away", why=type(error).__name__)
+            if not told:
+                url = database.engine.url
+                log.warning("database.away", host=url.host, port=url.port, why=type(error).__name__)
+            told = True
             await asyncio.sleep(1)
             continue
         return database
+
+
+def _first_line(error: Exception) -> str:
+    """What the driver says, without SQLAlchemy's additions."""
+    cause = getattr(error, "orig", None) or error
+    return str(cause).partition("\n")[0]
 
 
 def _homeserver_session(settings: Settings) -> aiohttp.ClientSession:

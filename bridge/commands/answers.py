@@ -22,7 +22,7 @@ MOST_RUNG = 10
 """Most people that one message may call (CONTRACT §4)."""
 
 _USAGE = {
-    Verb.RING: mark("To call somebody, mention them: `{prefix} call @Marie`"),
+    Verb.RING: mark("To call somebody, type @ and choose their name in the list: `{prefix} call @Marie`"),
     Verb.ADOPT: mark("To follow an existing Visio meeting, give its link: `{prefix} adopt <link>`"),
     Verb.MUTE: mark("To mute somebody, give their name as the card shows it: `{prefix} mute <name>`"),
     Verb.KICK: mark("To remove somebody, give their name as the card shows it: `{prefix} kick <name>`"),

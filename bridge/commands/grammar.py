@@ -184,6 +184,7 @@ _QUOTES = " \u00a0\u202f\"'«»“”„‘’"
 _GAP = "[ \u00a0\u202f]?"
 # How alike a lone word must be to be asked about: "hlep" is, "kickoff" and "budget" are not.
 _NEAR = 0.75
+_NEAR_END = 0.8
 _LOOK = 2000
 _LONGEST_URL = 1000
 _BARE_URL = re.compile(r"[\w-]+(\.[\w-]+)*\.[a-z]{2,}(:\d{1,5})?/\S+", re.IGNORECASE)
@@ -241,11 +242,18 @@ def _command(argument: str, mentions: Sequence[str], formatted: str | None) -> C
     command = _known(WORDS.get(word), tail, alone, mentions, formatted)
     if command is not None:
         return command
-    if alone:
-        near = difflib.get_close_matches(word, WORDS, n=1, cutoff=_NEAR) if word not in WORDS else []
-        if near:
+    if alone and word in _LANGUAGES:
+        return Usage(Verb.LANGUAGE)  # a language without its command; far from a subject, and from "end"
+    if alone and word not in WORDS:
+        near = difflib.get_close_matches(word, WORDS, n=1, cutoff=_NEAR)
+        # Ending is no guess to make lightly: "fini" is close enough, "final" is a subject.
+        if near and (WORDS[near[0]] is not Verb.END or _alike(word, near[0]) >= _NEAR_END):
             return NearMiss(near[0])
     return _open(argument, mentions, formatted)
+
+
+def _alike(word: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, word, other).ratio()
 
 
 def _known(

@@ -60,6 +60,11 @@ def find(line: str, mentions: Sequence[str] = (), formatted: str | None = None) 
     return Mentioned(named or listed, labels, loose=bool(listed) and not anchors)
 
 
+def labels_of(formatted: str | None) -> dict[str, str]:
+    """What a message calls the people that it mentions: user id → words of the anchor."""
+    return {user: label.strip() for user, label in _anchors(formatted or "") if label.strip()}
+
+
 def take_out(line: str, mentioned: Mentioned) -> str:
     """The line without mentions, and without what would be left hanging at its end."""
     rest = _MARKDOWN.sub(" ", line)

@@ -61,7 +61,7 @@ class LivekitProvider:
         except SfuUnreachable as error:
             raise ProviderFailure("sfu_unreachable", str(error), retry=True) from error
         url = f"{self._parts.public_url.rstrip('/')}/call/{room.removeprefix(ROOM_PREFIX)}#{secret}"
-        return Meeting(url=url, sfu_room=room, secret=secret)
+        return Meeting(url=url, sfu_room=room, secret=secret, access="public")
 
     async def prepare(self, call: Call) -> None:
         """Make the SFU room again if LiveKit has forgotten it; called before each join.

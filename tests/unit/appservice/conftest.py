@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.support.application import BOT, ROOM
 from tests.support.fake_homeserver import FakeHomeserver, fake_homeserver
-from tests.unit.appservice.service import BOT, ROOM
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from appservice import tables
 from appservice.database import Database, is_outage
 from bridge.demo.peers.postgres import Postgres
 from bridge.store.migrate import migrate
+from tests.support.application import open_quickly
 from tests.support.waiting import until
-from tests.unit.appservice.service import open_quickly
 
 
 async def failure(database: Database, statement: str, value: object = None) -> Exception | None:

@@ -16,9 +16,7 @@ from appservice.ownership import LeasedOwnership, LeaseTimes, NotOwner
 from appservice.rooms import RoomFacts
 from appservice.sharding import SHARDS, fair_share, shard_of
 from appservice.unit_of_work import UnitOfWork, UnitsOfWork
-from tests.support.fake_homeserver import FakeHomeserver
-from tests.support.waiting import until
-from tests.unit.appservice.service import (
+from tests.support.application import (
     BOT,
     ROOM,
     App,
@@ -29,6 +27,8 @@ from tests.unit.appservice.service import (
     open_quickly,
     service,
 )
+from tests.support.fake_homeserver import FakeHomeserver
+from tests.support.waiting import until
 
 ROOMS = [f"!room{n}:hs" for n in range(12)]
 

@@ -13,9 +13,9 @@ from appservice.inbox import KEEP_DONE_MS
 from appservice.operations import SendEvent
 from appservice.rooms import RoomFacts
 from appservice.unit_of_work import UnitOfWork
+from tests.support.application import BOT, HS_TOKEN, ROOM, App, event, service
 from tests.support.fake_homeserver import FakeHomeserver, Hold, cut, do_and_cut, error
 from tests.support.waiting import until
-from tests.unit.appservice.service import BOT, HS_TOKEN, ROOM, App, event, service
 
 ROOMS = [f"!room{n}:hs" for n in range(6)]
 

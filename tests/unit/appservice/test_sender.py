@@ -22,9 +22,9 @@ from appservice.operations import (
 )
 from appservice.sender import SenderLimits
 from appservice.unit_of_work import UnitOfWork
+from tests.support.application import BOT, ROOM, App, Service, event, membership, nothing, service
 from tests.support.fake_homeserver import FakeHomeserver, Hold, cut, do_and_cut, error
 from tests.support.waiting import until
-from tests.unit.appservice.service import BOT, ROOM, App, Service, event, membership, nothing, service
 
 OTHER = "!other:hs"
 KEY = "fr.example.card"

@@ -19,7 +19,7 @@ from appservice.transaction import (
     set_aside_body,
     sort,
 )
-from tests.unit.appservice.service import event, everything
+from tests.support.application import event, everything
 
 NOW = 1_700_000_000_000
 

@@ -16,9 +16,7 @@ from appservice.web import IntakeLimits
 from bridge.commands import grammar
 from bridge.demo.peers.postgres import Postgres
 from bridge.intake import interest
-from tests.support.fake_homeserver import FakeHomeserver
-from tests.support.waiting import until
-from tests.unit.appservice.service import (
+from tests.support.application import (
     BOT,
     HS_TOKEN,
     NAMESPACE,
@@ -30,6 +28,8 @@ from tests.unit.appservice.service import (
     service,
     transaction,
 )
+from tests.support.fake_homeserver import FakeHomeserver
+from tests.support.waiting import until
 
 
 def ids(events: Iterable[dict[str, object]]) -> list[object]:

@@ -12,9 +12,9 @@ from appservice.operations import SendEvent
 from appservice.rooms import INFINITE_POWER, RoomFacts
 from appservice.unit_of_work import UnitOfWork
 from appservice.worker import WorkerLimits
+from tests.support.application import BOT, ROOM, App, event, membership, service
 from tests.support.fake_homeserver import FakeHomeserver, Hold, cut, error
 from tests.support.waiting import until
-from tests.unit.appservice.service import BOT, ROOM, App, event, membership, service
 
 OTHER = "!other:hs"
 

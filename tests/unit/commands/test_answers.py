@@ -186,8 +186,8 @@ def test_ping_and_version() -> None:
     [
         (
             Verb.RING,
-            "Pour appeler quelqu’un, mentionnez cette personne : !visio appeler @Marie",
-            "To call somebody, mention them: !visio call @Marie",
+            "Pour appeler quelqu’un, tapez @ puis choisissez son nom dans la liste : !visio appeler @Marie",
+            "To call somebody, type @ and choose their name in the list: !visio call @Marie",
         ),
         (
             Verb.ADOPT,

@@ -171,6 +171,8 @@ def test_a_word_counts_as_a_command_only_alone_or_with_a_valid_argument(subject:
         ("!visio langue", Verb.LANGUAGE),
         ("!visio langue es", Verb.LANGUAGE),
         ("!visio lang des signes", Verb.LANGUAGE),
+        ("!visio en", Verb.LANGUAGE),
+        ("!visio fr", Verb.LANGUAGE),
         ("!visio muet", Verb.MUTE),
         ("!visio mute «»", Verb.MUTE),
         ("!visio expulser", Verb.KICK),

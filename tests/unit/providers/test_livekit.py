@@ -52,7 +52,7 @@ async def test_opening_makes_the_link_and_the_room() -> None:
         meeting = await provider(sfu).open(opening())
     assert meeting.url == "https://visio.example/call/c1#s"
     assert (meeting.sfu_room, meeting.secret) == ("passerelle-c1", "s")
-    assert (meeting.access, meeting.adopted) == (None, False)
+    assert (meeting.access, meeting.adopted) == ("public", False)
     request = CreateRoomRequest.FromString(fake.asked[0].body)
     assert (request.name, request.max_participants) == ("passerelle-c1", 12)
     assert (request.empty_timeout, request.departure_timeout) == (300, 300)

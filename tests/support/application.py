@@ -31,6 +31,7 @@ from appservice.sharding import SHARDS
 from appservice.transaction import Interest
 from appservice.unit_of_work import UnitOfWork
 from appservice.worker import WorkerLimits
+from bridge.demo.peers.synapse import Synapse
 from tests.support.fake_homeserver import FakeHomeserver
 from tests.support.waiting import until
 
@@ -166,11 +167,11 @@ class Service:
         if wait:
             await until(lambda: self.runtime.gate.is_open and len(self.runtime.ownership.held) == SHARDS)
 
-    async def listen(self) -> None:
-        """Open the HTTP face."""
+    async def listen(self, port: int | None = None) -> None:
+        """Open the HTTP face, on a free port if none is given."""
         application = web.Application()
         application.add_routes(self.runtime.face.routes())
-        self._server = TestServer(application)
+        self._server = TestServer(application, port=port)
         await self._server.start_server()
         self.address = str(self._server.make_url("")).rstrip("/")
 
@@ -251,7 +252,7 @@ async def make_tables(database: Database) -> None:
 @asynccontextmanager
 async def service(
     url: str,
-    homeserver: FakeHomeserver,
+    homeserver: FakeHomeserver | Synapse,
     app: App | None = None,
     *,
     interest: Interest = everything,
