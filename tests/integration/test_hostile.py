@@ -43,7 +43,7 @@ async def knock(url: str, request: bytes) -> bytes:
         writer.close()
 
 
-def formatted(html: str) -> dict[str, str]:
+def formatted(html: str) -> dict[str, Any]:
     return {"format": "org.matrix.custom.html", "formatted_body": f"matrix.to {html}"}
 
 
