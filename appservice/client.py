@@ -95,4 +95,4 @@ class Client:
                     return answer
                 raise _error(response, answer)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise HomeserverUnreachable(f"{type(error).__name__}: {error}") from error
+            raise HomeserverUnreachable(f"{type(error).__name__}: {error}"[:200]) from error

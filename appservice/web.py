@@ -222,7 +222,13 @@ class HomeserverFace:
 
     async def _transaction(self, request: web.Request) -> web.Response:
         txn_id = request.match_info["txn_id"]
-        body = await self._read(request)
+        try:
+            body = await self._read(request)
+        except web.RequestPayloadError:
+            await self._intake.put_aside(txn_id, 0, "", "cannot be unpacked")
+            return web.Response(body=b"{}", content_type="application/json")
+        except ConnectionError:
+            return _error(400, "M_UNKNOWN", "The body did not arrive")
         try:
             if isinstance(body, TooLarge):
                 await self._intake.put_aside(txn_id, body.length, body.sha256, "too large")

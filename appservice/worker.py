@@ -283,8 +283,15 @@ class Worker:
             observer(outcome, self._clock() - row.received_ts)
 
 
+_MEMBERSHIPS = ("invite", "join", "leave", "ban", "knock")
+
+
 def _follow_bot(facts: RoomFacts, event: Event) -> RoomFacts:
-    membership = str(event.content.get("membership", "leave"))
+    membership = event.content.get("membership")
+    if membership not in _MEMBERSHIPS:
+        return facts  # no membership that the specification knows
+    if membership == "knock":
+        membership = "leave"
     if membership == "invite":
         direct = event.content.get("is_direct") is True
         return RoomFacts(facts.room_id, "invite", event.sender if direct else None)

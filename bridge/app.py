@@ -46,7 +46,7 @@ from bridge.metrics import instrument
 from bridge.policy import Policy
 from bridge.projections.card_words import CardStyle
 from bridge.providers.livekit import LivekitProvider, sfu_room_of
-from bridge.providers.parts import ProviderParts
+from bridge.providers.parts import TOKEN_TTL_MS, ProviderParts
 from bridge.sfu.client import Sfu
 from bridge.sfu.receiver import WebhookReceiver
 from bridge.sfu.tokens import ApiKey
@@ -279,6 +279,7 @@ def _calls(settings: Settings, runtime: Runtime, providers: dict[str, Provider])
             runtime.actors, runtime.database, policy, large_room=settings.limits.large_room
         ),
         clock=runtime.clock,
+        token_ttl_ms=TOKEN_TTL_MS,
     )
     agenda = Agenda(reconciler.look, runtime.clock)
     watch = Watch(store, agenda, runtime.ownership, runtime.bus, runtime.clock, timings)

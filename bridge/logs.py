@@ -8,6 +8,10 @@ from typing import Literal
 
 import structlog
 
+from appservice.faults import place
+
+log = structlog.get_logger()
+
 
 def configure(level: str, form: Literal["text", "json"]) -> None:
     """Set up logging for the process.
@@ -35,9 +39,21 @@ def configure(level: str, form: Literal["text", "json"]) -> None:
         cache_logger_on_first_use=True,
     )
     # Libraries: only what they warn about, and nothing of requests or statements.
-    logging.basicConfig(
-        level=max(number, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
-    )
+    handler = _LibraryHandler(level=max(number, logging.WARNING))
+    logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
+
+
+class _LibraryHandler(logging.Handler):
+    """What libraries log, in our form: which logger, which template, which error; never its values.
+
+    aiohttp logs a malformed request with its bytes, tokens and cookies included.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log one record of a library."""
+        template = record.msg if isinstance(record.msg, str) and record.args else "library.message"
+        error = place(record.exc_info[1]) if record.exc_info and record.exc_info[1] else None
+        log.log(record.levelno, "library", logger=record.name, template=template[:80], error=error)
 
 
 def _without_message(

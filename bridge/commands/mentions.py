@@ -6,10 +6,10 @@ anchor to matrix.to around the display name) and in ``body`` (that display name,
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html.parser import HTMLParser
 from urllib.parse import unquote
 
 _USER_ID = r"@[^\s:@,;<>()\[\]\"']{1,200}:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,200}[A-Za-z0-9])?(?::\d{1,5})?"
@@ -20,9 +20,11 @@ _MARKDOWN = re.compile(r"\[([^\[\]]{0,255})\]\(<?https://matrix\.to/#/@[^\s()]{1
 _AT_WORD = re.compile(r"(?<!\w)@[\w.\-]+")
 _ROOM = re.compile("@room", re.IGNORECASE)
 # Words that a sentence is left hanging on when the mention after them is taken out.
-_HANGING = re.compile(
-    r"(?:[\s,;:&+-]|(?<!\w)(?:avec|et|pour|with|and|for|mit|und|für)(?!\w))+\Z", re.IGNORECASE
-)
+_HANGING = frozenset({"avec", "et", "pour", "with", "and", "for", "mit", "und", "für"})
+_LOOSE_ENDS = " ,;:&+-"
+# Each repeats over characters that cannot begin what follows it, so that no text makes them slow.
+_ANCHOR = re.compile(r"<a\s([^<>]{1,2000})>([^<>]{0,300})</a", re.IGNORECASE)
+_HREF = re.compile(r"""\bhref\s?=\s?(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
 _LOOK_HTML = 20_000
 _MOST = 50
 
@@ -78,8 +80,16 @@ def take_out(line: str, mentioned: Mentioned) -> str:
     rest = _ROOM.sub(" ", rest)
     if rest == line:
         return line
-    rest = " ".join(rest.split())
-    return _HANGING.sub("", rest)
+    return _without_loose_end(" ".join(rest.split()))
+
+
+def _without_loose_end(text: str) -> str:
+    while True:
+        text = text.rstrip(_LOOSE_ENDS)
+        before, _, last = text.rpartition(" ")
+        if last.casefold() not in _HANGING:
+            return text
+        text = before
 
 
 def _users(candidates: Iterable[object]) -> tuple[str, ...]:
@@ -91,42 +101,18 @@ def _users(candidates: Iterable[object]) -> tuple[str, ...]:
 
 
 def _anchors(formatted: str) -> list[tuple[str, str]]:
-    parser = _Anchors()
-    parser.feed(formatted[:_LOOK_HTML])
-    parser.close()
-    return parser.found[:_MOST]
+    """(user id, words) of anchors that lead to a user, outside the quoted message.
 
-
-class _Anchors(HTMLParser):
-    """Collects (user id, words) of anchors that lead to a user, outside the quoted message."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.found: list[tuple[str, str]] = []
-        self._quoted = 0
-        self._user: str | None = None
-        self._words: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Remember an anchor to a user."""
-        if tag == "mx-reply":
-            self._quoted += 1
-        elif tag == "a" and not self._quoted:
-            self._user = _user_of(dict(attrs).get("href") or "")
-            self._words = []
-
-    def handle_endtag(self, tag: str) -> None:
-        """Close the anchor, or the quoted message."""
-        if tag == "mx-reply":
-            self._quoted = max(self._quoted - 1, 0)
-        elif tag == "a" and self._user is not None:
-            self.found.append((self._user, "".join(self._words)))
-            self._user = None
-
-    def handle_data(self, data: str) -> None:
-        """Collect the anchor's words."""
-        if self._user is not None:
-            self._words.append(data)
+    No parser: HTML made to be slow or broken is slow or broken for the parser, and everybody waits.
+    """
+    text = formatted[:_LOOK_HTML].rpartition("</mx-reply>")[2]
+    found = []
+    for anchor in _ANCHOR.finditer(text):
+        href = _HREF.search(anchor[1])
+        user = _user_of(html.unescape(href[1] or href[2])) if href else None
+        if user is not None:
+            found.append((user, html.unescape(anchor[2])))
+    return found[:_MOST]
 
 
 def _user_of(href: str) -> str | None:

@@ -12,6 +12,9 @@ from bridge.keeper.reconciler import new_call_id
 from bridge.policy import Right
 from bridge.store.records import Record
 
+_MOST_ASKERS = 20
+"""More answers than this say nothing new to a room."""
+
 
 async def open_call(command: Open | OpenSeparate, request: Request) -> None:
     """One call and one card, however many ask; everybody after the first gets the link.
@@ -47,7 +50,8 @@ async def _find(request: Request, record: Record) -> None:
     call = record.call
     if call.state is CallState.OPENING:
         # The link is a moment away; whoever asked gets it with everybody else.
-        waiting = call.but(askers=(*call.askers, request.thread or ""))
-        await request.house.ledger.save(request.work, record, waiting)
+        if len(call.askers) < _MOST_ASKERS:
+            waiting = call.but(askers=(*call.askers, request.thread or ""))
+            await request.house.ledger.save(request.work, record, waiting)
         return
     await request.answer(answers.already_open(request.voice, call))

@@ -87,6 +87,7 @@ class Reconciler:
         announcements: Announcements,
         doorman: Doorman,
         clock: Clock,
+        token_ttl_ms: int = 0,
     ) -> None:
         self._works = works
         self._calls = calls
@@ -95,6 +96,7 @@ class Reconciler:
         self._timings = timings
         self._announcements = announcements
         self._doorman = doorman
+        self._token_ttl_ms = token_ttl_ms
         self._clock = clock
         self._at_once = asyncio.Semaphore(_LOOKS_AT_ONCE)
         self._silent_until = 0
@@ -304,6 +306,10 @@ class Reconciler:
                 await provider.close(call)
         except SfuUnreachable:
             return self._clock() + _CLOSING_RETRY_MS
+        # A guest's token can make the room again while it is good; a meeting that was ended stays ended.
+        tokens_die = (call.ended_ts or 0) + self._token_ttl_ms
+        if self._clock() < tokens_die and not lifecycle.resumable(call, self._clock(), self._timings):
+            return tokens_die
         closed = call.but(closing=False)
         async with self._works.begin(call.room_id) as work:
             await self._ledger.save(work, record, closed)

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from bridge.sfu.client import Sfu, now_ms
 from bridge.sfu.tokens import ApiKey
 
+TOKEN_TTL_MS = 2 * 60_000
+"""How long a guest's token opens the door: time to load the page's script and to connect."""
+
 
 def new_secret() -> str:
     """192 random bits, safe in a URL."""
@@ -38,6 +41,6 @@ class ProviderParts:
     max_participants: int = 150
     empty_timeout_ms: int = 5 * 60_000
     departure_timeout_ms: int = 5 * 60_000
-    token_ttl_ms: int = 2 * 60_000
+    token_ttl_ms: int = TOKEN_TTL_MS
     clock: Callable[[], int] = now_ms
     new_secret: Callable[[], str] = new_secret

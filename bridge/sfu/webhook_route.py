@@ -35,6 +35,8 @@ def webhook_routes(receiver: WebhookReceiver) -> list[web.RouteDef]:
                 body = await _read(request)
         except TimeoutError:
             raise web.HTTPRequestTimeout from None
+        except (web.RequestPayloadError, ConnectionError):
+            raise web.HTTPBadRequest from None
         outcome = receiver.take(body, request.headers.get("Authorization", ""))
         return web.Response(status=_STATUS[outcome])
 

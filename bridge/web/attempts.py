@@ -31,14 +31,18 @@ class Attempts:
         self._limit = limit
         self._wrong: TTLCache[str, int] = TTLCache(addresses, WINDOW_S, timer=clock)
 
-    def allowed(self, address: str) -> bool:
-        """Whether this address may ask now."""
-        return self._wrong.get(_network(address), 0) < self._limit
+    def allowed(self, address: str, link_id: str) -> bool:
+        """Whether this address may ask about this link now."""
+        return self._wrong.get(_asker(address, link_id), 0) < self._limit
 
-    def wrong(self, address: str) -> None:
-        """Note a wrong secret from this address."""
-        network = _network(address)
-        self._wrong[network] = self._wrong.get(network, 0) + 1
+    def wrong(self, address: str, link_id: str) -> None:
+        """Note a wrong secret for this link from this address."""
+        asker = _asker(address, link_id)
+        self._wrong[asker] = self._wrong.get(asker, 0) + 1
+
+
+def _asker(address: str, link_id: str) -> str:
+    return f"{_network(address)} {link_id[:64]}"
 
 
 def client_address(remote: str | None, forwarded_for: str | None) -> str:

@@ -6,6 +6,7 @@ browsers do not send, and reaches the bridge only in the body of the two request
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from typing import cast
@@ -17,6 +18,7 @@ from bridge.web.attempts import WINDOW_S, Attempts, client_address
 from bridge.web.desk import Desk, Look, Reason, Refused, Ticket
 from bridge.web.static_page import StaticPage
 
+BODY_TIMEOUT_S = 10
 MAX_BODY = 4096
 """Longest request body, bytes; a name, a secret and a visitor id need a tenth of it."""
 
@@ -129,13 +131,15 @@ class _Face:
     ) -> web.Response:
         address = client_address(request.remote, request.headers.get("X-Forwarded-For"))
         try:
-            if not self._attempts.allowed(address):
+            link_id = request.match_info["id"]
+            # By link too: a ministry behind one address is not shut out of all by one old tab.
+            if not self._attempts.allowed(address, link_id):
                 raise Refused(Reason.BUSY)
             body = await _read(request, fields)
-            return self._json(200, await answer(request.match_info["id"], body))
+            return self._json(200, await answer(link_id, body))
         except Refused as refused:
             if refused.reason is Reason.WRONG_LINK:
-                self._attempts.wrong(address)
+                self._attempts.wrong(address, link_id)
             return self._json(_STATUS[refused.reason], {"error": refused.reason.value})
 
     def _json(self, status: int, body: dict[str, object]) -> web.Response:
@@ -157,10 +161,15 @@ async def _read(request: web.Request, fields: tuple[str, ...]) -> dict[str, str]
     if request.content_type != "application/json":
         raise Refused(Reason.BAD_REQUEST)
     raw = bytearray()
-    async for chunk in request.content.iter_any():
-        raw += chunk
-        if len(raw) > MAX_BODY:
-            raise Refused(Reason.BAD_REQUEST)
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for chunk in request.content.iter_any():
+                raw += chunk
+                if len(raw) > MAX_BODY:
+                    raise Refused(Reason.BAD_REQUEST)
+    except (web.RequestPayloadError, ConnectionError, TimeoutError):
+        # Not what its Content-Encoding says, or a caller who hung up or fell silent.
+        raise Refused(Reason.BAD_REQUEST) from None
     try:
         body = json.loads(bytes(raw))
     except (ValueError, RecursionError):

@@ -74,7 +74,7 @@ async def test_a_kick_unties_the_call_and_drops_what_waits(front: Front) -> None
     assert await front.written() == []
     call = await front.office.call()
     assert (call.state, call.end_reason) == (CallState.ENDED, EndReason.UNTIED)
-    assert not call.closing, "the meeting goes on"
+    assert call.closing, "nobody is in it"
 
 
 async def test_a_card_that_is_redacted_is_let_go_of(front: Front) -> None:

@@ -17,27 +17,27 @@ def test_an_address_is_refused_after_its_wrong_secrets_and_allowed_again_a_minut
     clock = Clock()
     attempts = Attempts(limit=3, clock=clock)
     for _ in range(3):
-        assert attempts.allowed("192.0.2.1")
-        attempts.wrong("192.0.2.1")
-    assert not attempts.allowed("192.0.2.1")
-    assert attempts.allowed("192.0.2.2")
+        assert attempts.allowed("192.0.2.1", "abc")
+        attempts.wrong("192.0.2.1", "abc")
+    assert not attempts.allowed("192.0.2.1", "abc")
+    assert attempts.allowed("192.0.2.2", "abc")
     clock.now += WINDOW_S + 1
-    assert attempts.allowed("192.0.2.1")
+    assert attempts.allowed("192.0.2.1", "abc")
 
 
 def test_one_ipv6_subscriber_counts_as_one_address() -> None:
     attempts = Attempts(limit=2)
-    attempts.wrong("2001:db8:0:1::1")
-    attempts.wrong("2001:db8:0:1:ffff::2")
-    assert not attempts.allowed("2001:db8:0:1::3")
-    assert attempts.allowed("2001:db8:0:2::1")
+    attempts.wrong("2001:db8:0:1::1", "abc")
+    attempts.wrong("2001:db8:0:1:ffff::2", "abc")
+    assert not attempts.allowed("2001:db8:0:1::3", "abc")
+    assert attempts.allowed("2001:db8:0:2::1", "abc")
 
 
 def test_a_flood_of_addresses_does_not_fill_the_memory() -> None:
     attempts = Attempts(limit=1, addresses=10)
     for number in range(1_000):
-        attempts.wrong(f"198.51.{number // 256}.{number % 256}")
-    remembered = [n for n in range(1_000) if not attempts.allowed(f"198.51.{n // 256}.{n % 256}")]
+        attempts.wrong(f"198.51.{number // 256}.{number % 256}", "abc")
+    remembered = [n for n in range(1_000) if not attempts.allowed(f"198.51.{n // 256}.{n % 256}", "abc")]
     assert remembered == list(range(990, 1_000))
 
 
