@@ -129,7 +129,9 @@ async def test_events_of_every_wrong_shape_leave_the_room_usable(brisk: LocalBri
         session.put(url, data=json.dumps({"events": events})) as response,
     ):
         assert response.status == 200
-    assert await salon.reply("!visio ping") == PONG
+    await salon.say("!visio ping")
+    # Some of the events are commands after all, and get the answer that missed commands get.
+    await salon.user.wait_until(lambda: PONG in salon.said(), 20)
     assert quarantined(brisk) == before
 
 
