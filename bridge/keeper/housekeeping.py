@@ -9,7 +9,7 @@ import structlog
 
 from appservice.clock import Clock
 from appservice.database import Database, is_outage
-from appservice.tables import published
+from appservice.tables import inbox, published, set_aside
 from bridge.calls.model import Call
 from bridge.store.tables import calls, questions, visitors
 
@@ -17,6 +17,9 @@ log = structlog.get_logger()
 
 KEEP_OVER_MS = 86_400_000
 """How long a call that nobody watches any more is kept, milliseconds."""
+
+KEEP_QUARANTINE_MS = 30 * 86_400_000
+"""How long an event that was set aside waits for the administrator, milliseconds."""
 
 _EVERY_S = 600.0
 _SETTLE_S = 3.0
@@ -78,4 +81,9 @@ class Housekeeping:
                 await connection.execute(sa.delete(published).where(published.c.slot.in_(slots)))
                 await connection.execute(sa.delete(calls).where(calls.c.id.in_(gone)))
             await connection.execute(sa.delete(questions).where(questions.c.until_ts < now))
+            failed = (inbox.c.state == "quarantined", inbox.c.received_ts < now - KEEP_QUARANTINE_MS)
+            await connection.execute(sa.delete(inbox).where(*failed))
+            await connection.execute(
+                sa.delete(set_aside).where(set_aside.c.received_ts < now - KEEP_QUARANTINE_MS)
+            )
         return len(gone)

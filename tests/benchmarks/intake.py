@@ -161,11 +161,10 @@ async def _whole_bridge(world: World) -> Row:
             await rooms.store(connection, RoomFacts(room_id, "join", fetched_ts=wall_clock()))
     await database.close()
     bridge = await world.new_bridge("PostgreSQL", url, quiet=True)
-    await world.run(bridge)
     token = world.slots["quiet PostgreSQL"].registration.hs_token
     acknowledged: list[float] = []
     handled: list[float] = []
-    async with homeserver() as sender:
+    async with bridge, homeserver() as sender:
         for number in range(_WHOLE_ROUNDS):
             ours = (number + 1) * _WHOLE_TRANSACTIONS * 5
             started = time.perf_counter()
@@ -174,7 +173,6 @@ async def _whole_bridge(world: World) -> Row:
             )
             await until(partial(has_handled, bridge, ours), 60)
             handled.append(_WHOLE_TRANSACTIONS * BATCH / (time.perf_counter() - started))
-    await bridge.stop()
     return Row(
         "events taken in and handled, PostgreSQL, 5 in 100 ours",
         statistics.median(handled),

@@ -59,11 +59,9 @@ async def _settled(world: World, kind: Kind) -> Resident:
     async with Witness(livekit) as witness:
         over = {"sfu": {"api_url": witness.url}, "calls": {"clock": _CLOCK}}
         bridge = await world.new_bridge(kind, url, quiet=True, over=over)
-        await world.run(bridge)
-        async with resident(bridge.pid) as memory, asyncio.timeout(_PATIENCE_S):
+        async with bridge, resident(bridge.pid) as memory, asyncio.timeout(_PATIENCE_S):
             await _talk(world, kind, bridge)
             await witness.wait_for_looks(sfu_rooms, _LOOKS)
-        await bridge.stop()
     return memory
 
 

@@ -67,10 +67,9 @@ async def _restarts(world: World, kind: Kind) -> list[Outcome]:
     async with Witness(livekit) as witness, AsyncExitStack() as inside:
         over = {"sfu": {"api_url": witness.url}}
         bridge = await world.new_bridge(kind, url, quiet=True, over=over)
-        await world.run(bridge)
-        room_ids = await world.rooms(f"quiet {kind}", DIFFERENT)
-        occupied = {room_id: await open_call(user, room_id) for room_id in room_ids}
-        await bridge.stop()
+        async with bridge:
+            room_ids = await world.rooms(f"quiet {kind}", DIFFERENT)
+            occupied = {room_id: await open_call(user, room_id) for room_id in room_ids}
         progress(f"{CALLS:,} calls into {kind}")
         await seed(url, rooms_known=CALLS - DIFFERENT, calls_open=CALLS - DIFFERENT)
         seeded = seeded_sfu_rooms(CALLS - DIFFERENT)
@@ -100,11 +99,11 @@ async def _restart(
         ]
         started = time.perf_counter()
         bridge.launch()
+        stack.callback(bridge.kill)
         async with resident(bridge.pid) as memory, asyncio.timeout(_PATIENCE_S):
             await witness.wait_for_looks(rooms, 1)
             looked = time.perf_counter()
             written = max(await asyncio.gather(*sights))
-    await bridge.stop()
     return Outcome(max(looked, written) - started, memory.cpu_s, memory.most)
 
 

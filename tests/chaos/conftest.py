@@ -29,6 +29,13 @@ def extent(request: pytest.FixtureRequest) -> Iterator[Extent]:
     told += [f"{request.node.name}: {note}" for note in extent.notes]
 
 
+@pytest.fixture(params=["sqlite", "postgres"] if FULL else ["postgres"])
+def some_database_url(request: pytest.FixtureRequest) -> str:
+    """An empty database, for faults that have little to do with it: both kinds only at full length."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """What the tests have to tell, failed or not."""
     if FULL:

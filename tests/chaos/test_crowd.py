@@ -17,9 +17,9 @@ PATIENCE_S = 120
 
 
 async def test_every_room_that_asks_at_the_same_time_gets_its_one_card(
-    make_bridge: MakeBridge, database_url: str, alice: MatrixUser, extent: Extent
+    make_bridge: MakeBridge, some_database_url: str, alice: MatrixUser, extent: Extent
 ) -> None:
-    bridge = make_bridge(settings(database_url))
+    bridge = make_bridge(settings(some_database_url))
     await bridge.start()
     turns = asyncio.Semaphore(ROOMS_MADE_AT_ONCE)
 
@@ -51,5 +51,5 @@ async def test_every_room_that_asks_at_the_same_time_gets_its_one_card(
         salon.room_id: salon.said() for salon in salons if len(salon.cards) != 1 or len(salon.said()) != 2
     }
     assert not wrong, wrong
-    await worked_off(database_url)
+    await worked_off(some_database_url)
     assert await bridge.stop() == 0

@@ -16,13 +16,13 @@ STOPPED_S = 10
 
 async def test_stopped_under_load_it_ends_in_time_and_loses_nothing(
     make_bridge: MakeBridge,
-    database_url: str,
+    some_database_url: str,
     livekit: LiveKit,
     alice: MatrixUser,
     bob: MatrixUser,
     extent: Extent,
 ) -> None:
-    bridge = make_bridge(settings(database_url))
+    bridge = make_bridge(settings(some_database_url))
     await bridge.start()
     async with Scene(livekit, bridge.bot_id, [alice, bob], extent) as scene:
         await scene.open_rooms(4, visitors=1)
@@ -40,4 +40,4 @@ async def test_stopped_under_load_it_ends_in_time_and_loses_nothing(
             await scene.settle()
         extent.note("seconds until it had stopped: " + ", ".join(f"{seconds:.1f}" for seconds in took))
         scene.report()
-        await nothing_is_left(bridge, database_url, scene.talks)
+        await nothing_is_left(bridge, some_database_url, scene.talks)

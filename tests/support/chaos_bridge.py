@@ -93,7 +93,8 @@ async def nothing_is_left(bridge: LocalBridge, database_url: str, talks: Iterabl
     A room is written to in order, so nothing comes after the answer to a last question.
     """
     await worked_off(database_url)
-    assert await bridge.stop() == 0
+    code = await bridge.stop()
+    assert code == 0, f"the bridge ended with {code}"
     await bridge.start()
     for talk in talks:
         await talk.ask("!visio ping")

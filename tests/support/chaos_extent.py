@@ -39,4 +39,4 @@ class Extent:
         """As the environment says; ``PASSERELLE_CHAOS_SEED`` repeats a run's random choices."""
         seed = int(os.environ.get("PASSERELLE_CHAOS_SEED") or secrets.randbelow(1_000_000))
         rounds = int(os.environ.get("PASSERELLE_CHAOS_ROUNDS") or (20 if FULL else 1))
-        return cls(rounds, outage_s=20 if FULL else 3, crowd=200 if FULL else 20, seed=seed)
+        return cls(rounds, outage_s=20 if FULL else 3, crowd=200 if FULL else 12, seed=seed)

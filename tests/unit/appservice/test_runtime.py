@@ -108,7 +108,7 @@ async def test_any_number_of_crashes_and_cuts_handles_and_answers_everything_onc
     expected: dict[str, list[str]] = {room: [] for room in ROOMS}
     app = App(answer)
     unanswered: list[dict[str, object]] = []
-    for round_ in range(6):
+    for round_ in range(4):
         async with service(database_url, homeserver, app, start=False) as one:
             await one.start(wait=False)
             for behaviour in (cut, do_and_cut, error(429, retry_after_ms=5), error(500)):
