@@ -185,9 +185,12 @@ class Reconciler:
         if isinstance(look, tuple) and look and call.stale_since_ts is not None:
             await self._restore_limits(call)
         came_before: frozenset[str] = frozenset()
-        if not isinstance(look, tuple) or {s.identity for s in look} - {
-            p.identity for p in call.participants
-        }:
+        # Asked only where it matters: somebody is new to the roster, and not the first to come.
+        if (
+            isinstance(look, tuple)
+            and call.came
+            and {s.identity for s in look} - {p.identity for p in call.visible}
+        ):
             came_before = await self._calls.persons(call.id)
         seen = merge(call, look, now, gone=gone, came_before=came_before)
         after = lifecycle.advance(seen, now, self._timings)
