@@ -101,8 +101,9 @@ class RoomLife:
             return
         # Nor does a call that is over already come back: its link is spent.
         after = lifecycle.spent(lifecycle.end(record.call, work.now, EndReason.UNTIED))
-        # People go on without the room; a meeting that nobody is in need not wait for anybody.
-        after = after.but(closing=not record.call.adopted and not record.call.participants)
+        if not record.call.state.is_over:
+            # People go on without the room; a meeting that nobody is in need not wait for anybody.
+            after = after.but(closing=not record.call.adopted and not record.call.participants)
         log.info("call.untied", call=record.call.id)
         await self._ledger.untie(work, record, after)
 

@@ -57,11 +57,7 @@ class Visitor:
     async def join(self) -> Self:
         """Enter the meeting."""
         options = rtc.RoomOptions(auto_subscribe=False, rtc_config=rtc.RtcConfiguration(ice_servers=[]))
-        try:
-            await self._room.connect(self._sfu_url, self._token, options)
-        except rtc.ConnectError:
-            # On a busy machine WebRTC runs out of its own 15 s; a person would try once more, too.
-            await self._room.connect(self._sfu_url, self._token, options)
+        await self._room.connect(self._sfu_url, self._token, options)
         return self
 
     def again(self) -> Self:

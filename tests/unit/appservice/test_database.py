@@ -105,15 +105,17 @@ async def test_whoever_is_cancelled_in_the_middle_leaves_the_file_free(sqlite_ur
     numbers = itertools.count()
     kept = []
 
-    async def write() -> None:
-        async with asyncio.timeout(chance.random() * 0.004), database.begin() as connection:
+    async def write(patience: float) -> None:
+        async with asyncio.timeout(chance.random() * patience), database.begin() as connection:
             for number in (next(numbers), next(numbers)):
                 values = {"replica": str(number), "seen_ts": 1}
                 await connection.execute(sa.insert(tables.replicas).values(values))
 
-    for _ in range(60):
-        # The errors are kept, and with them the frames and cursors in their tracebacks.
-        kept += await asyncio.gather(*(write() for _ in range(4)), return_exceptions=True)
+    for attempt in range(60):
+        # The errors are kept, and with them the frames and cursors in their tracebacks. The patience
+        # grows, so that some are cut off and some come through on any disk.
+        patience = 0.001 * 1.1**attempt
+        kept += await asyncio.gather(*(write(patience) for _ in range(4)), return_exceptions=True)
     assert {type(each) for each in kept} == {TimeoutError, type(None)}
     async with asyncio.timeout(5), database.connect() as connection:
         rows = (await connection.execute(sa.select(tables.replicas))).all()
