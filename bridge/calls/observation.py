@@ -59,9 +59,7 @@ def merge(
         return call.but(stale_since_ts=stale_since)
     after = call.but(participants=_roster(call.participants, look, now, gone), stale_since_ts=None)
     came = call.came + sum(key not in came_before for key in newcomers(call, after))
-    # Who was just missed may be gone already: they do not count towards the most at once.
-    there = sum(not participant.missed for participant in after.visible)
-    return after.but(came=came, peak=max(call.peak, there))
+    return after.but(came=came, peak=max(call.peak, after.count))
 
 
 def newcomers(before: Call, after: Call) -> frozenset[str]:
