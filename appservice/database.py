@@ -69,7 +69,9 @@ class Database:
     engine: AsyncEngine
     is_postgres: bool
     _lock: int | None = None
+    _reading: AsyncEngine | None = None
     _straight: AsyncConnection | None = None
+    _driver: Any = None
     _straight_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
@@ -96,7 +98,8 @@ class Database:
                 hide_parameters=True,
                 connect_args={"timeout": 5, "command_timeout": 30},
             )
-            return cls(engine, is_postgres=True)
+            reading = engine.execution_options(isolation_level="AUTOCOMMIT")
+            return cls(engine, is_postgres=True, _reading=reading)
         lock = _lock_beside(parsed.database) if exclusive and parsed.database else None
         if parsed.database:
             _private_file(parsed.database, create=exclusive)
@@ -129,8 +132,10 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for reading; nothing is committed."""
-        async with self.engine.connect() as connection:
+        """A connection for reading, one statement at a time; nothing is committed."""
+        # On PostgreSQL a transaction around one SELECT would be two more round trips. (SQLite's driver would
+        # pay for the change of mode with two statements of its own.)
+        async with (self._reading or self.engine).connect() as connection:
             yield connection
 
     async def execute_straight(self, statement: str, *arguments: object) -> str:
@@ -148,14 +153,14 @@ class Database:
             try:
                 if self._straight is None:
                     self._straight = await self.engine.connect()
-                driver: Any = (await self._straight.get_raw_connection()).driver_connection
-                return str(await driver.execute(statement, *arguments))
+                    self._driver = (await self._straight.get_raw_connection()).driver_connection
+                return str(await self._driver.execute(statement, *arguments))
             except BaseException:
                 await self._drop_straight()
                 raise
 
     async def _drop_straight(self) -> None:
-        connection, self._straight = self._straight, None
+        connection, self._straight, self._driver = self._straight, None, None
         if connection is not None:
             # Whatever state it is in is nobody else's business.
             await connection.invalidate()

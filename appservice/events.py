@@ -65,8 +65,13 @@ def _identifier(raw: Mapping[str, Any], key: str) -> str:
     return value
 
 
-def parse_event(raw: object, received_ts: int) -> Event:
+def parse_event(raw: object, received_ts: int, kept: Mapping[str, Any] | None = None) -> Event:
     """Check the envelope of one event of a transaction.
+
+    Args:
+        raw: The event as it came.
+        received_ts: For the event.
+        kept: What to keep of its content; None for all of it.
 
     Raises:
         MalformedEvent: a field that every event has is missing or of the wrong type.
@@ -91,7 +96,7 @@ def parse_event(raw: object, received_ts: int) -> Event:
         type=_identifier(raw, "type"),
         sender=_identifier(raw, "sender"),
         state_key=state_key,
-        content=content,
+        content=content if kept is None else kept,
         origin_ts=origin_ts,
         received_ts=received_ts,
         redacts=redacts,

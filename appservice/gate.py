@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import contextvars
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 import structlog
 
@@ -30,6 +33,8 @@ class Gate:
             self._open.set()
         self._task: asyncio.Task[None] | None = None
         self._reopened: list[Callable[[], None]] = []
+        self._away: list[Callable[[], None]] = []
+        self._now = asyncio.Event()
 
     @property
     def is_open(self) -> bool:
@@ -40,21 +45,30 @@ class Gate:
         """Call back each time an outage is over."""
         self._reopened.append(callback)
 
+    def on_away(self, callback: Callable[[], None]) -> None:
+        """Call back once in each outage that a probe confirms: one request may fail by itself."""
+        self._away.append(callback)
+
+    def hurry(self) -> None:
+        """Something says that the peer is back: ask it now."""
+        self._now.set()
+
     async def wait(self) -> None:
         """Return once the peer answers."""
         await self._open.wait()
 
     def start(self) -> None:
         """Probe for the first time, at once."""
-        self._task = asyncio.create_task(self._probing(0.0), name=f"gate-{self._name}")
+        self._begin(self._probing(0.0, first=True))
 
     def close(self, why: str) -> None:
         """Say that the peer did not answer."""
         if not self._open.is_set():
             return
         self._open.clear()
+        self._now.clear()
         log.warning(f"{self._name}.away", why=why)
-        self._task = asyncio.create_task(self._probing(_FIRST_WAIT_S), name=f"gate-{self._name}")
+        self._begin(self._probing(_FIRST_WAIT_S))
 
     async def stop(self) -> None:
         """End the probe."""
@@ -62,13 +76,23 @@ class Gate:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _probing(self, wait: float) -> None:
-        why = ""
+    def _begin(self, probing: Coroutine[Any, Any, None]) -> None:
+        # In a context of its own: whose request failed first has nothing to do with what is logged then.
+        self._task = asyncio.create_task(probing, name=f"gate-{self._name}", context=contextvars.Context())
+
+    async def _probing(self, wait: float, *, first: bool = False) -> None:
+        why: str | None = None
         while True:
-            await asyncio.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait * random.uniform(0.8, 1.2)):  # noqa: S311
+                    await self._now.wait()
+            self._now.clear()
             try:
                 await self._probe()
             except Exception as error:
+                if why is None and not first:
+                    for away in self._away:
+                        away()
                 wait = min(_LONGEST_WAIT_S, max(_FIRST_WAIT_S, wait * 2))
                 if str(error) != why:
                     # Once per cause: an outage of an hour is not a thousand lines.
@@ -76,7 +100,8 @@ class Gate:
                     log.warning(f"{self._name}.does_not_answer", why=why)
                 continue
             break
-        log.info(f"{self._name}.back")
+        if not first or why is not None:
+            log.info(f"{self._name}.back")
         self._open.set()
         for callback in self._reopened:
             callback()

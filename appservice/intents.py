@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
 import structlog
 
 from appservice.client import V1, V3, Client
@@ -111,6 +112,10 @@ class Intent:
         query = {"server_name": via[0], "via": via[0]} if via else {}
         await self._request("POST", V3.join[room_id], query=query)
 
+    async def invite(self, room_id: str, user_id: str) -> None:
+        """Invite somebody to a room."""
+        await self._request("POST", V3.rooms[room_id].invite, {"user_id": user_id})
+
     async def leave(self, room_id: str, reason: str | None) -> None:
         """Leave a room or refuse its invitation."""
         await self._request("POST", V3.rooms[room_id].leave, {"reason": reason} if reason else {})
@@ -130,6 +135,14 @@ class Intent:
         answer = await self._request("GET", V3.rooms[room_id].joined_members)
         joined = answer.get("joined")
         return joined if isinstance(joined, dict) else {}
+
+    async def last_events(self, room_id: str, types: Sequence[str], limit: int) -> list[dict[str, Any]]:
+        """The last events of these types that others have sent in a room, newest first."""
+        wanted = {"types": list(types), "not_senders": [self.user_id]}
+        query = {"dir": "b", "limit": str(limit), "filter": orjson.dumps(wanted).decode()}
+        answer = await self._request("GET", V3.rooms[room_id].messages, query=query)
+        chunk = answer.get("chunk")
+        return [event for event in chunk if isinstance(event, dict)] if isinstance(chunk, list) else []
 
 
 def _event_id(answer: Mapping[str, Any]) -> str:
@@ -166,6 +179,18 @@ class Actors:
             await ghost.register()
             self._registered.add(user_id)
         return ghost
+
+    async def bring(self, user_id: str, display_name: str, room_id: str) -> None:
+        """Have a ghost in a room, under a name. Safe to repeat."""
+        ghost = await self.of(user_id)
+        await ghost.set_profile("displayname", display_name)
+        try:
+            await ghost.join(room_id, ())
+        except MatrixError as error:
+            if error.status != 403:
+                raise
+            await self.bot.invite(room_id, user_id)
+            await ghost.join(room_id, ())
 
     async def ask_to_send_again(self, appservice_id: str) -> None:
         """Ping through the homeserver (MSC2659), which ends its back-off (Synapse ≥ 1.132)."""

@@ -73,12 +73,22 @@ class Leave:
     """Leave the room, or refuse an invitation; the only way to say why is the ``reason``."""
 
     reason: str | None = None
+    sender: str | None = None
 
 
-Operation = SendEvent | SendState | Redact | RedactEdits | RedactSlots | Join | Leave
+@dataclass(frozen=True, slots=True)
+class BringGhost:
+    """Have a ghost in the room, under its display name; the bot invites it where it cannot simply join."""
+
+    user_id: str
+    display_name: str
+
+
+Operation = SendEvent | SendState | Redact | RedactEdits | RedactSlots | Join | Leave | BringGhost
 
 _BY_NAME: dict[str, type[Any]] = {
-    kind.__name__: kind for kind in (SendEvent, SendState, Redact, RedactEdits, RedactSlots, Join, Leave)
+    kind.__name__: kind
+    for kind in (SendEvent, SendState, Redact, RedactEdits, RedactSlots, Join, Leave, BringGhost)
 }
 
 

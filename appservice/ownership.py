@@ -28,10 +28,6 @@ log = structlog.get_logger()
 
 _FORGET_REPLICA_MS = 3_600_000
 
-_IDLE_MS = 20_000
-"""How long a transaction of ours may stand still. A machine that vanishes in the middle of one would keep
-its rooms' lease rows locked until the server notices, which takes TCP two hours."""
-
 Gained = Callable[[frozenset[int]], None]
 """Told which shards this process has just become the owner of."""
 
@@ -111,6 +107,10 @@ class LeasedOwnership:
         self._database = database
         self._replica = replica
         self._times = times or LeaseTimes()
+        # How long a transaction of ours may stand still. A machine that vanishes in the middle of one would
+        # keep its rooms' lease rows locked until the server notices, which takes TCP two hours. One that
+        # comes back after its lease has lost the rooms anyway.
+        self._idle_ms = str(self._times.lease_ms)
         self._fences: dict[int, int] = {}
         self._good_until = 0.0
         self._callbacks: list[Gained] = []
@@ -133,7 +133,7 @@ class LeasedOwnership:
                 sa.select(
                     shards.c.owner,
                     shards.c.fence,
-                    sa.func.set_config("idle_in_transaction_session_timeout", str(_IDLE_MS), True),
+                    sa.func.set_config("idle_in_transaction_session_timeout", self._idle_ms, True),
                 )
                 .where(shards.c.shard == shard)
                 .with_for_update(read=True)

@@ -113,6 +113,11 @@ class RoomFacts:
             return _level(levels.get("state_default"), 50 if "m.room.power_levels" in self.state else 0)
         return _level(levels.get("events_default"), 0)
 
+    @property
+    def power_to_invite(self) -> int:
+        """The power level that inviting takes."""
+        return _level(self.content("m.room.power_levels").get("invite"), 0)
+
     def with_event(self, event: Event) -> RoomFacts:
         """The facts after a state event of a cached type."""
         cached = {"content": event.content, "sender": event.sender}

@@ -11,13 +11,14 @@ import structlog
 
 from appservice import rooms
 from appservice.bus import Bus
+from appservice.catch_up import CatchUp
 from appservice.client import Client
 from appservice.clock import Clock, wall_clock
 from appservice.database import Database, is_outage
-from appservice.errors import HomeserverUnreachable, MatrixError
 from appservice.gate import Gate
 from appservice.inbox import Inbox
 from appservice.intents import Actors
+from appservice.link import Link
 from appservice.namespace import Namespace
 from appservice.ownership import LeasedOwnership, LeaseTimes, Ownership, SoleOwner
 from appservice.sender import Refusals, Sender, SenderLimits
@@ -30,7 +31,6 @@ from appservice.worker import Handler, Worker, WorkerLimits
 log = structlog.get_logger()
 
 _PRUNE_EVERY_S = 3600.0
-_WATCH_EVERY_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,8 @@ class RuntimeSettings:
         worker: Limits of the worker.
         sender: Limits of the sender.
         lease: How long a replica owns rooms without renewing it.
+        watch_every_s: How often the homeserver is asked whether it is there, seconds: less than its restart
+            takes, or what it lost then is not looked for.
     """
 
     homeserver_url: str
@@ -62,19 +64,7 @@ class RuntimeSettings:
     worker: WorkerLimits = field(default_factory=WorkerLimits)
     sender: SenderLimits = field(default_factory=SenderLimits)
     lease: LeaseTimes = field(default_factory=LeaseTimes)
-
-
-class TokenRefused(Exception):
-    """The homeserver does not know our ``as_token``.
-
-    Name the registration in its ``app_service_config_files``, and restart it.
-    """
-
-    def __init__(self, why: str) -> None:
-        super().__init__(
-            f"{why}. It does not know our as_token: name the registration in its app_service_config_files"
-            " and restart it"
-        )
+    watch_every_s: float = 2.0
 
 
 class Runtime:
@@ -92,7 +82,6 @@ class Runtime:
         self.clock = clock
         self.client = Client(settings.homeserver_url, settings.as_token, session)
         self.actors = Actors(self.client, settings.namespace)
-        self.gate = Gate(self._ask_homeserver)
         self._database_gate = Gate(database.ping, name="database", is_open=True)
         replica = uuid.uuid4().hex
         self.bus = Bus(database, replica)
@@ -101,9 +90,19 @@ class Runtime:
         )
         self.works = UnitsOfWork(database, self.ownership, clock)
         self.inbox = Inbox(database, clock)
+        catch_up = CatchUp(database, self.ownership, self.works, self.actors, self._take_lost, clock)
+        self.link = Link(
+            self.actors,
+            catch_up,
+            clock,
+            appservice_id=settings.appservice_id,
+            display_name=settings.display_name,
+            avatar=settings.avatar,
+            watch_every_s=settings.watch_every_s,
+        )
+        self.gate = self.link.gate
         self.direct_rooms: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
-        self._bot_is_ready = False
 
     def build(self, handler: Handler, interest: Interest, refusals: Refusals) -> None:
         """Put the application's own parts in. Call once, before `start`."""
@@ -127,7 +126,9 @@ class Runtime:
             self.clock,
             self.settings.sender,
         )
-        self.intake = Intake(self.inbox, interest, self._arrived, self.clock, self.settings.intake)
+        self.intake = Intake(
+            self.inbox, interest, self._arrived, self.clock, self.settings.intake, self.link.caught_up
+        )
         self.face = HomeserverFace(
             self.intake, self.settings.hs_token, self.settings.namespace, self._database_gate.close
         )
@@ -136,9 +137,8 @@ class Runtime:
         self.bus.subscribe(
             "direct", lambda hint: self._note_direct(str(hint["room_id"]), bool(hint["direct"]))
         )
-        self.gate.on_reopened(self._ping_soon)
         # We told the homeserver to send again later; "later" may be ten minutes for it.
-        self._database_gate.on_reopened(self._ping_soon)
+        self._database_gate.on_reopened(self.link.make_good_soon)
 
     async def start(self) -> None:
         """Own rooms, start working, ask the homeserver to send what it holds. Does not need it to answer."""
@@ -150,9 +150,8 @@ class Runtime:
         self.sender.start()
         self._tasks.append(asyncio.create_task(self._pruning(), name="inbox-prune"))
         self._tasks.append(asyncio.create_task(self._measuring(), name="inbox-measure"))
-        self._tasks.append(asyncio.create_task(self._watching(), name="homeserver-watch"))
         await self._database_gate.wait()  # or the homeserver would be pinged for both
-        self.gate.start()
+        self.link.start()
 
     async def stop(self, patience_s: float = 5.0) -> None:
         """Finish what is under way, give the rooms back. The HTTP face must have stopped taking in."""
@@ -160,7 +159,7 @@ class Runtime:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(self.worker.stop(patience_s), self.sender.stop(patience_s))
-        await self.gate.stop()
+        await self.link.stop()
         await self._database_gate.stop()
         await self.bus.stop()
         await self.ownership.stop()
@@ -168,6 +167,9 @@ class Runtime:
     def owns(self, room_id: str) -> bool:
         """Whether this process works on a room right now."""
         return shard_of(room_id) in self.ownership.held
+
+    async def _take_lost(self, events: list[object]) -> int:
+        return await self.intake.take_events(events)
 
     def _arrived(self, room_id: str) -> None:
         if self.owns(room_id):
@@ -185,50 +187,6 @@ class Runtime:
             self.direct_rooms.add(room_id)
         else:
             self.direct_rooms.discard(room_id)
-
-    def _ping_soon(self) -> None:
-        if not self.gate.is_open:
-            return  # it is pinged when it answers
-        task = asyncio.create_task(self._ask_to_send_again(), name="homeserver-ping")
-        self._tasks = [t for t in self._tasks if not t.done()]
-        self._tasks.append(task)
-
-    async def _ask_to_send_again(self) -> None:
-        """Tell the homeserver that we listen, which ends its back-off."""
-        try:
-            await self.actors.ask_to_send_again(self.settings.appservice_id)
-        except HomeserverUnreachable as error:
-            self.gate.close(str(error))
-        except MatrixError as error:
-            # It cannot reach us yet, or has no such endpoint; it tries again by itself.
-            log.warning(
-                "homeserver.ping_failed",
-                why=str(error),
-                advice="it must reach appservice.url, and have the registration's hs_token: restart it after"
-                " a change of the registration",
-            )
-
-    async def _ask_homeserver(self) -> None:
-        try:
-            if not self._bot_is_ready:
-                await self.actors.prepare_bot(self.settings.display_name, self.settings.avatar)
-                self._bot_is_ready = True
-            else:
-                await self.actors.bot.whoami()
-        except MatrixError as error:
-            if error.status != 401:
-                raise
-            raise TokenRefused(str(error)) from error
-
-    async def _watching(self) -> None:
-        """Notice an outage though nothing is being written, for whoever watches the metrics."""
-        while True:
-            await asyncio.sleep(_WATCH_EVERY_S)
-            if self.gate.is_open:
-                try:
-                    await self._ask_homeserver()
-                except Exception as error:
-                    self.gate.close(str(error))
 
     async def _measuring(self) -> None:
         while True:

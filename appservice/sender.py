@@ -6,7 +6,7 @@ either side repeats the same request, which the homeserver answers with the even
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -24,6 +24,7 @@ from appservice.faults import place
 from appservice.gate import Gate
 from appservice.intents import Actors
 from appservice.operations import (
+    BringGhost,
     Join,
     Leave,
     Operation,
@@ -34,8 +35,7 @@ from appservice.operations import (
     SendState,
 )
 from appservice.ownership import NotOwner, Ownership
-from appservice.room_tasks import RoomTasks
-from appservice.sharding import shard_of
+from appservice.room_work import RoomWork
 from appservice.tables import outbox, published
 from appservice.unit_of_work import UnitOfWork, UnitsOfWork
 
@@ -70,8 +70,11 @@ class SenderLimits:
     look_every_s: float = 2.0
 
 
-class Sender:
-    """Sends what the outbox holds for the rooms that this process owns."""
+class Sender(RoomWork):
+    """Sends what the outbox holds for the rooms that this process owns.
+
+    Outcomes are ``sent``, ``refused``, ``limited`` and ``retried``.
+    """
 
     def __init__(
         self,
@@ -85,40 +88,19 @@ class Sender:
         limits: SenderLimits | None = None,
     ) -> None:
         self._database = database
-        self._ownership = ownership
         self._works = works
         self._actors = actors
-        self._gate = gate
         self._refusals = refusals
         self._clock = clock
         self._limits = limits or SenderLimits()
-        self._rooms = RoomTasks(
-            self._drain,
-            self._waiting,
-            at_once=self._limits.rooms_at_once,
+        super().__init__(
+            ownership,
+            gate,
+            rooms_at_once=self._limits.rooms_at_once,
             look_every_s=self._limits.look_every_s,
             name="outbox",
         )
-        self._observers: list[Callable[[str, int], None]] = []
-        works.on_wrote(self._rooms.poke)
-        gate.on_reopened(self.poke_all)
-        ownership.on_gained(lambda _shards: self.poke_all())
-
-    def on_outcome(self, callback: Callable[[str, int], None]) -> None:
-        """Call back with ``sent``, ``refused``, ``limited`` or ``retried`` and the row's age (metrics)."""
-        self._observers.append(callback)
-
-    def start(self) -> None:
-        """Start looking for rows that nobody poked us about."""
-        self._rooms.start()
-
-    async def stop(self, patience_s: float) -> None:
-        """Finish the requests under way, then stop."""
-        await self._rooms.stop(patience_s)
-
-    def poke_all(self) -> None:
-        """Look for rooms with something to send, now."""
-        self._rooms.look()
+        works.on_wrote(self.poke)
 
     async def _waiting(self) -> Iterable[str]:
         held = self._ownership.held
@@ -138,7 +120,7 @@ class Sender:
         while not self._rooms.is_stopping():
             if not self._gate.is_open:
                 return None  # the gate pokes every waiting room when it opens again
-            if shard_of(room_id) not in self._ownership.held:
+            if not self._owns(room_id):
                 return None  # so does its owner
             row = await self._next(room_id)
             if row is None:
@@ -157,7 +139,23 @@ class Sender:
         return None
 
     async def _next(self, room_id: str) -> Row[Any] | None:
-        query = sa.select(outbox).where(outbox.c.room_id == room_id).order_by(outbox.c.seq).limit(1)
+        # With the event that it edits, if any: one question less between the commit and the sending.
+        original = (
+            sa.select(published.c.event_id)
+            .where(
+                published.c.room_id == outbox.c.room_id,
+                published.c.slot == outbox.c.slot,
+                ~published.c.is_edit,
+            )
+            .limit(1)
+            .scalar_subquery()
+        )
+        query = (
+            sa.select(outbox, original.label("original"))
+            .where(outbox.c.room_id == room_id)
+            .order_by(outbox.c.seq)
+            .limit(1)
+        )
         async with self._database.connect() as connection:
             return (await connection.execute(query)).first()
 
@@ -178,7 +176,7 @@ class Sender:
         except MatrixError as error:
             return await self._failed(row, operation, error)
         await self._sent(row, operation, event_id)
-        self._tell("sent", row)
+        self._told("sent", row)
         return None
 
     async def _failed(self, row: Row[Any], operation: Operation, error: MatrixError) -> int | None:
@@ -210,7 +208,7 @@ class Sender:
             # Better without the next rung than a room that waits for it for ever.
             async with self._works.begin(row.room_id) as work:
                 await self._delete(work.connection, row)
-        self._tell("refused", row)
+        self._told("refused", row)
         return None
 
     def _growing(self, row: Row[Any], longest_ms: int = _LONGEST_WAIT_MS) -> int:
@@ -225,7 +223,7 @@ class Sender:
                 .values(not_before_ts=self._clock() + wait_ms, attempts=outbox.c.attempts + 1)
             )
         log.info("outbox.held", why=why, wait_ms=wait_ms, operation=row.operation)
-        self._tell(outcome, row)
+        self._told(outcome, row)
         return wait_ms
 
     async def _execute(self, row: Row[Any], operation: Operation) -> str | None:
@@ -234,9 +232,8 @@ class Sender:
             case SendEvent():
                 intent = await self._actors.of(operation.sender)
                 content = operation.content
-                original = await self._original(room_id, row.slot) if row.slot else None
-                if original is not None:
-                    content = as_edit(content, original)
+                if row.original is not None:
+                    content = as_edit(content, row.original)
                 elif operation.first is not None:
                     content = operation.first
                 return await intent.send_event(room_id, operation.type, content, txn_id)
@@ -248,29 +245,26 @@ class Sender:
             case Redact():
                 return await self._actors.bot.redact(room_id, operation.event_id, txn_id, operation.reason)
             case RedactEdits() | RedactSlots():
-                return None  # becomes one redaction per event when the row is done
+                pass  # becomes one redaction per event when the row is done
             case Join():
                 await self._actors.bot.join(room_id, operation.via)
-                return None
             case Leave():
-                await self._actors.bot.leave(room_id, operation.reason)
-                return None
-
-    async def _original(self, room_id: str, slot: str) -> str | None:
-        query = sa.select(published.c.event_id).where(
-            published.c.room_id == room_id, published.c.slot == slot, ~published.c.is_edit
-        )
-        async with self._database.connect() as connection:
-            return (await connection.execute(query)).scalars().first()
+                leaver = await self._actors.of(operation.sender)
+                await leaver.leave(room_id, operation.reason)
+            case BringGhost():
+                await self._actors.bring(operation.user_id, operation.display_name, room_id)
+        return None
 
     async def _sent(self, row: Row[Any], operation: Operation, event_id: str | None) -> None:
         async with self._works.begin(row.room_id) as work:
             connection = work.connection
             if not await self._delete(connection, row):
-                return  # the slot was forgotten while the request was under way
-            if isinstance(operation, RedactEdits | RedactSlots):
-                await self._expand_redactions(work, operation)
+                await self._unwanted(work, row, event_id)
                 return
+            if isinstance(operation, RedactEdits):
+                await work.redact_edits(operation.slot, keep_newest=True)
+            elif isinstance(operation, RedactSlots):
+                await work.redact_slots(operation.prefix)
             if row.slot is None or event_id is None or not isinstance(operation, SendEvent):
                 return
             has_original = await work.event_of(row.slot) is not None
@@ -285,6 +279,11 @@ class Sender:
             )
             if not has_original and operation.first is not None and operation.first != operation.content:
                 await self._follow_up(work, row, operation)
+
+    async def _unwanted(self, work: UnitOfWork, row: Row[Any], event_id: str | None) -> None:
+        """The slot was forgotten while the request was under way: what it put there may name people."""
+        if row.slot is not None and event_id is not None and (await work.facts()).membership == "join":
+            await work.write(Redact(event_id))
 
     async def _after_newest(self, work: UnitOfWork, slot: str) -> int:
         """The time now, but later than the slot's newest event: clocks may step back, order may not."""
@@ -302,20 +301,8 @@ class Sender:
                 SendEvent(operation.type, operation.content, sender=operation.sender), slot=row.slot
             )
 
-    async def _expand_redactions(self, work: UnitOfWork, operation: RedactEdits | RedactSlots) -> None:
-        query = sa.select(published.c.event_id).where(published.c.room_id == work.room_id)
-        if isinstance(operation, RedactEdits):
-            query = query.where(published.c.slot == operation.slot, published.c.is_edit)
-            query = query.order_by(published.c.sent_ts.desc()).offset(1)
-        else:
-            query = query.where(published.c.slot.startswith(operation.prefix, autoescape=True))
-        for event_id in list((await work.connection.execute(query)).scalars()):
-            await work.write(Redact(event_id))
-            await work.connection.execute(sa.delete(published).where(published.c.event_id == event_id))
-
     async def _delete(self, connection: AsyncConnection, row: Row[Any]) -> bool:
         return bool((await connection.execute(sa.delete(outbox).where(outbox.c.seq == row.seq))).rowcount)
 
-    def _tell(self, outcome: str, row: Row[Any]) -> None:
-        for observer in self._observers:
-            observer(outcome, self._clock() - row.created_ts)
+    def _told(self, outcome: str, row: Row[Any]) -> None:
+        self._tell(outcome, self._clock() - row.created_ts)

@@ -6,7 +6,6 @@ ASCII-escaped JSON, so a body is larger than it looks.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import re
@@ -139,7 +138,7 @@ def sort(events: list[object], interest: Interest, received_ts: int) -> Sorted:
             content = interest(raw)
             if content is None:
                 continue
-            event = dataclasses.replace(parse_event(raw, received_ts), content=content)
+            event = parse_event(raw, received_ts, content)
             kept.append(Kept(event, encode(event)))
         except MalformedEvent as error:
             aside.append(_set_aside_event(raw, str(error)))

@@ -52,7 +52,8 @@ class UnitOfWork:
         room_id = room_id or self.room_id
         same = outbox.c.room_id == room_id
         self.wrote.add(room_id)
-        if slot is not None:
+        waiting = (await self.connection.execute(sa.select(sa.exists().where(same)))).scalar_one()
+        if waiting and slot is not None:
             replaced = await self.connection.execute(
                 sa.update(outbox)
                 .where(same, outbox.c.slot == slot, ~outbox.c.frozen, outbox.c.operation == name)
@@ -60,7 +61,6 @@ class UnitOfWork:
             )
             if replaced.rowcount:
                 return
-        waiting = (await self.connection.execute(sa.select(sa.exists().where(same)))).scalar_one()
         await self.connection.execute(
             sa.insert(outbox).values(
                 room_id=room_id,
@@ -83,6 +83,25 @@ class UnitOfWork:
         await self.connection.execute(
             sa.delete(published).where(published.c.room_id == self.room_id, published.c.slot == slot)
         )
+
+    async def redact_edits(self, slot: str, *, keep_newest: bool = False) -> None:
+        """Redact the edits that a slot has in the room, all of them or all but the newest."""
+        newest_first = self._published(published.c.slot == slot, published.c.is_edit).order_by(
+            published.c.sent_ts.desc()
+        )
+        await self._redact(newest_first.offset(1 if keep_newest else 0))
+
+    async def redact_slots(self, prefix: str) -> None:
+        """Redact everything that stands in the room in slots whose name begins so."""
+        await self._redact(self._published(published.c.slot.startswith(prefix, autoescape=True)))
+
+    def _published(self, *which: sa.ColumnElement[bool]) -> sa.Select[str]:
+        return sa.select(published.c.event_id).where(published.c.room_id == self.room_id, *which)
+
+    async def _redact(self, events: sa.Select[str]) -> None:
+        for event_id in (await self.connection.execute(events)).scalars().all():
+            await self.write(operations.Redact(event_id))
+            await self.connection.execute(sa.delete(published).where(published.c.event_id == event_id))
 
     async def drop_room(self) -> None:
         """Drop everything unsent for the room: the bot is no longer in it."""

@@ -105,7 +105,19 @@ class Intake:
         poke: Callable[[str], None],
         clock: Clock,
         limits: IntakeLimits | None = None,
+        ready: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """Build it.
+
+        Args:
+            inbox: Where events are committed.
+            interest: Which of them, and what of them.
+            poke: Told the rooms in which something waits.
+            clock: The time.
+            limits: What one homeserver may ask of us.
+            ready: Waited for before a transaction is read: what goes before it may still be on its way.
+        """
+        self._ready = ready
         self._inbox = inbox
         self._interest = interest
         self._poke = poke
@@ -125,20 +137,36 @@ class Intake:
             Exception: the database's; `is_outage` tells what it means.
         """
         await self.backlog.hold(self.limits.hold_s)
+        if self._ready is not None:
+            await self._ready()
         try:
             events = read_events(body)
         except UnreadableTransaction as error:
             await self.put_aside(txn_id, len(body), hashlib.sha256(body).hexdigest(), str(error))
             return
+        await self.take_events(events)
+
+    async def take_events(self, events: list[object]) -> int:
+        """Commit what concerns us of some raw events, which are in the order in which they happened.
+
+        Returns:
+            How many of them are new and ours.
+
+        Raises:
+            Exception: the database's; `is_outage` tells what it means.
+        """
         found = sort(events, self._interest, self._clock())
+        new = 0
         if found.kept or found.set_aside:
-            self.backlog.add(await self._commit(found))
+            new = await self._commit(found)
+            self.backlog.add(new)
             for room_id in {item.event.room_id for item in found.kept}:
                 self._poke(room_id)
         for aside in found.set_aside:
             log.warning("intake.event_set_aside", event_id=aside.reference, reason=aside.reason)
         for observer in self._observers:
             observer(found.seen, len(found.kept), len(found.set_aside))
+        return new
 
     async def _commit(self, found: Sorted) -> int:
         try:

@@ -12,7 +12,7 @@ import asyncio
 import base64
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -29,9 +29,8 @@ from appservice.faults import place, trail
 from appservice.gate import Gate
 from appservice.intents import Actors
 from appservice.ownership import NotOwner, Ownership
-from appservice.room_tasks import RoomTasks
+from appservice.room_work import RoomWork
 from appservice.rooms import RoomFacts
-from appservice.sharding import shard_of
 from appservice.tables import inbox
 from appservice.transaction import decode
 from appservice.unit_of_work import UnitOfWork, UnitsOfWork
@@ -83,8 +82,11 @@ def reference(event_id: str) -> str:
     return base64.b32encode(hashlib.sha256(event_id.encode()).digest())[:8].decode().lower()
 
 
-class Worker:
-    """Works through the inbox for the rooms that this process owns."""
+class Worker(RoomWork):
+    """Works through the inbox for the rooms that this process owns.
+
+    Outcomes are ``done``, ``retried`` and ``quarantined``.
+    """
 
     def __init__(
         self,
@@ -98,44 +100,19 @@ class Worker:
         limits: WorkerLimits | None = None,
     ) -> None:
         self._database = database
-        self._ownership = ownership
         self._works = works
         self._actors = actors
-        self._gate = gate
         self._handler = handler
         self._clock = clock
         self._limits = limits or WorkerLimits()
-        self._rooms = RoomTasks(
-            self._drain,
-            self._waiting,
-            at_once=self._limits.rooms_at_once,
+        super().__init__(
+            ownership,
+            gate,
+            rooms_at_once=self._limits.rooms_at_once,
             look_every_s=self._limits.look_every_s,
             name="inbox",
         )
         self._not_before: dict[str, float] = {}
-        self._observers: list[Callable[[str, int], None]] = []
-        gate.on_reopened(self.poke_all)
-        ownership.on_gained(lambda _shards: self.poke_all())
-
-    def on_outcome(self, callback: Callable[[str, int], None]) -> None:
-        """Call back with ``done``, ``retried`` or ``quarantined`` and the event's age here (metrics)."""
-        self._observers.append(callback)
-
-    def start(self) -> None:
-        """Start looking for events that nobody poked us about (another replica took them in)."""
-        self._rooms.start()
-
-    async def stop(self, patience_s: float) -> None:
-        """Finish the events being handled, then stop."""
-        await self._rooms.stop(patience_s)
-
-    def poke(self, room_id: str) -> None:
-        """Say that a room has events waiting."""
-        self._rooms.poke(room_id)
-
-    def poke_all(self) -> None:
-        """Look for rooms with events waiting, now."""
-        self._rooms.look()
 
     async def _waiting(self) -> Iterable[str]:
         held = self._ownership.held
@@ -151,7 +128,7 @@ class Worker:
             return (await connection.execute(query)).scalars().all()
 
     async def _drain(self, room_id: str) -> int | None:
-        if shard_of(room_id) not in self._ownership.held:
+        if not self._owns(room_id):
             return None
         wait_s = self._not_before.get(room_id, 0.0) - asyncio.get_running_loop().time()
         if wait_s > 0:
@@ -189,7 +166,7 @@ class Worker:
                     raise
                 return await self._failed(row, error)
         self._not_before.pop(row.room_id, None)
-        self._tell("done", row)
+        self._told("done", row)
         return None
 
     async def _once(self, row: Row[Any]) -> None:
@@ -267,7 +244,7 @@ class Worker:
                     state="quarantined" if final else "waiting",
                 )
             )
-        self._tell("quarantined" if final else "retried", row)
+        self._told("quarantined" if final else "retried", row)
         if final:
             self._not_before.pop(row.room_id, None)
             return None
@@ -278,9 +255,8 @@ class Worker:
         self._not_before[room_id] = asyncio.get_running_loop().time() + wait_ms / 1000
         return wait_ms
 
-    def _tell(self, outcome: str, row: Row[Any]) -> None:
-        for observer in self._observers:
-            observer(outcome, self._clock() - row.received_ts)
+    def _told(self, outcome: str, row: Row[Any]) -> None:
+        self._tell(outcome, self._clock() - row.received_ts)
 
 
 _MEMBERSHIPS = ("invite", "join", "leave", "ban", "knock")

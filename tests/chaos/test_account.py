@@ -53,8 +53,8 @@ A_WHOLE_CALL = [
 ]
 
 
-def problems(*events: Event, lost: frozenset[str] = frozenset()) -> list[str]:
-    return Account(events, BOT, lost=lost).problems()
+def problems(*events: Event) -> list[str]:
+    return Account(events, BOT).problems()
 
 
 def test_a_call_that_is_opened_and_ended_is_no_problem() -> None:
@@ -115,7 +115,3 @@ def test_questions_in_the_main_timeline_are_counted() -> None:
     assert problems(question, pong) == []
     assert problems(question) == ["!visio ping in the main timeline was asked 1 times and answered 0 times"]
     assert len(problems(question, pong, pong)) == 1
-
-
-def test_what_the_homeserver_lost_is_left_out() -> None:
-    assert problems(asked(1, "!visio ping"), lost=frozenset({"$1"})) == []

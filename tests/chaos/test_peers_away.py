@@ -12,7 +12,7 @@ from bridge.demo.peers.postgres import Postgres
 from bridge.demo.peers.synapse import Synapse
 from tests.conftest import MakeBridge, NewUser
 from tests.support.cards import Card, Salon
-from tests.support.chaos_bridge import health, health_becomes, nothing_is_left, received, settings
+from tests.support.chaos_bridge import health, health_becomes, nothing_is_left, settings
 from tests.support.chaos_extent import Extent
 from tests.support.chaos_scene import ROUND_S, Scene
 from tests.support.people import Visitor
@@ -45,7 +45,6 @@ async def test_while_the_homeserver_is_away_calls_go_on_and_then_everything_is_c
         await synapse.start()
         await health_becomes(bridge, 200, database="ok", homeserver="ok", sfu="ok")
         await scene.hush()
-        await scene.note_lost(lambda: received(sqlite_url))
         await scene.settle(RECOVERED_S)
         await scene.cards_come_right()
         scene.report()

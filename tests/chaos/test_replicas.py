@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 
 import pytest
 
 from appservice.ownership import LeaseTimes
 from bridge.demo.matrix_user import MatrixUser
 from bridge.demo.peers.livekit import LiveKit
-from bridge.demo.peers.passerelle import merged
-from bridge.demo.peers.ports import HOST, reserve_port
 from tests.conftest import MakeBridge
-from tests.support.bridges import LocalBridge
-from tests.support.chaos_balancer import Backend, Balancer
 from tests.support.chaos_bridge import settings, worked_off
 from tests.support.chaos_extent import Extent
 from tests.support.chaos_scene import Scene
+from tests.support.replicas import Replicas, two_replicas
 from tests.support.slots import Slot
 
 TAKEN_OVER_S = LeaseTimes().lease_ms / 1000 + LeaseTimes().renew_s
@@ -31,31 +26,14 @@ MARGIN_S = 8
 
 
 @pytest.fixture
-async def replicas(
-    make_bridge: MakeBridge, slot: Slot, postgres_url: str
-) -> AsyncIterator[tuple[LocalBridge, LocalBridge]]:
+async def replicas(make_bridge: MakeBridge, slot: Slot, postgres_url: str) -> AsyncIterator[Replicas]:
     """Two running replicas behind a load balancer."""
-    public = {"web": {"public_url": f"http://{HOST}:{slot.public_port}"}}
-    made = [
-        make_bridge(
-            merged(settings(postgres_url), public),
-            slot=dataclasses.replace(slot, internal_port=reserve_port(), public_port=reserve_port()),
-        )
-        for _ in range(2)
-    ]
-    listeners = [f"http://{bridge.settings['web']['listen']}" for bridge in made]
-    healths = [f"{bridge.internal_url}/health/ready" for bridge in made]
-    async with AsyncExitStack() as stack:
-        inside = [Backend(b.internal_url, health) for b, health in zip(made, healths, strict=True)]
-        outside = [Backend(url, health) for url, health in zip(listeners, healths, strict=True)]
-        await stack.enter_async_context(Balancer(slot.internal_port, inside))
-        await stack.enter_async_context(Balancer(slot.public_port, outside))
-        await asyncio.gather(*(bridge.start() for bridge in made))
-        yield made[0], made[1]
+    async with two_replicas(make_bridge, slot, postgres_url, settings(postgres_url)) as made:
+        yield made
 
 
 async def test_a_replica_that_was_frozen_beyond_its_lease_doubles_no_answer(
-    replicas: tuple[LocalBridge, LocalBridge],
+    replicas: Replicas,
     postgres_url: str,
     livekit: LiveKit,
     alice: MatrixUser,
@@ -86,7 +64,7 @@ async def test_a_replica_that_was_frozen_beyond_its_lease_doubles_no_answer(
 
 
 async def test_when_one_replica_dies_the_other_takes_over_within_the_lease(
-    replicas: tuple[LocalBridge, LocalBridge],
+    replicas: Replicas,
     postgres_url: str,
     livekit: LiveKit,
     alice: MatrixUser,

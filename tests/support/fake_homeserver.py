@@ -6,7 +6,7 @@ import asyncio
 import functools
 import itertools
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -114,6 +114,7 @@ class FakeHomeserver:
         sent: Every accepted event, in order.
         state: Content of state events by room, type and state key; a room that is not here is unknown.
         rules: How to misbehave; the first that applies does.
+        timelines: What others wrote in rooms, oldest first.
     """
 
     def __init__(self) -> None:
@@ -122,6 +123,7 @@ class FakeHomeserver:
         self.sent: list[Sent] = []
         self.state: dict[str, dict[tuple[str, str], Content]] = {}
         self.rules: list[Rule] = []
+        self.timelines: dict[str, Sequence[Content]] = {}
         self._answered: dict[tuple[object, ...], Sent] = {}
         self._numbers = itertools.count(1)
 
@@ -175,6 +177,7 @@ class FakeHomeserver:
             ("PUT", f"{room}/redact/{{event}}/{{txn}}", "redact", self._redact),
             ("PUT", f"{room}/state/{{kind}}/{{key:.*}}", "set_state", self._set_state),
             ("GET", f"{room}/state/{{kind}}/{{key:.*}}", "state", self._get_state),
+            ("GET", f"{room}/messages", "messages", self._messages),
             ("POST", "/join/{room}", "join", lambda _: web.Response(text=done)),
             ("POST", f"{room}/leave", "leave", lambda _: web.Response(text=done)),
             ("GET", "/account/whoami", "whoami", lambda _: web.Response(text=done)),
@@ -239,6 +242,9 @@ class FakeHomeserver:
         sent = self._accept(asked, kind, state_key=key)
         self.state.setdefault(sent.room_id, {})[kind, key] = asked.body
         return web.json_response({"event_id": sent.event_id})
+
+    def _messages(self, asked: _Request) -> web.Response:
+        return web.json_response({"chunk": self.timelines.get(str(asked.room_id), [])[::-1]})
 
     def _get_state(self, asked: _Request) -> web.Response:
         room, kind, key = str(asked.room_id), asked.path["kind"], asked.path["key"]

@@ -44,6 +44,37 @@ async def test_it_opens_with_the_first_answer_and_says_so_once() -> None:
     assert [entry["event"] for entry in logs] == ["homeserver.does_not_answer", "homeserver.back"]
 
 
+async def test_a_peer_that_answers_at_once_was_never_away() -> None:
+    gate = Gate(Probe())
+    with structlog.testing.capture_logs() as logs:
+        gate.start()
+        await gate.wait()
+    assert logs == []
+
+
+async def test_whoever_hears_of_the_peer_has_it_asked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_FIRST_WAIT_S", 3600)
+    gate = Gate(Probe(), is_open=True)
+    gate.close("reset")
+    gate.hurry()
+    async with asyncio.timeout(5):
+        await gate.wait()
+
+
+async def test_an_outage_is_told_once_and_only_when_a_probe_confirms_it() -> None:
+    probe, told = Probe(), []
+    gate = Gate(probe, is_open=True)
+    gate.on_away(lambda: told.append("away"))
+    gate.on_reopened(lambda: told.append("back"))
+    gate.close("one request of its own")
+    await gate.wait()
+    assert told == ["back"]
+    probe.failures = 4
+    gate.close("reset")
+    await gate.wait()
+    assert told == ["back", "away", "back"]
+
+
 async def test_however_many_meet_an_outage_there_is_one_probe() -> None:
     probe = Probe()
     gate = Gate(probe, "sfu", is_open=True)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 from appservice import tables
-from appservice.database import Database, DatabaseInUse
+from appservice.database import Database, DatabaseInUse, is_outage
 from appservice.events import Event
 from appservice.operations import SendEvent
 from appservice.ownership import LeasedOwnership, LeaseTimes, NotOwner
@@ -31,6 +32,7 @@ from tests.support.fake_homeserver import FakeHomeserver
 from tests.support.waiting import until
 
 ROOMS = [f"!room{n}:hs" for n in range(12)]
+SHORT = LeaseTimes(lease_ms=900, renew_s=0.15)
 
 
 async def answer(event: Event, facts: RoomFacts, work: UnitOfWork) -> None:
@@ -53,7 +55,7 @@ class Replicas:
 
     async def add(self) -> Service:
         made = await self._stack.enter_async_context(
-            service(self._url, self._homeserver, self.app, start=False)
+            service(self._url, self._homeserver, self.app, start=False, lease=SHORT)
         )
         await made.start(wait=False)
         self.all.append(made)
@@ -132,7 +134,7 @@ async def test_a_replica_that_crashes_is_followed_once_its_leases_have_run_out(r
     one, two = await replicas.add(), await replicas.add()
     await replicas.shared_out(one, two)
     await replicas.take(two)
-    await one.crash()
+    await one.crash(leases_run_out=False)
     await replicas.take(two)
     await replicas.all_done(two)
 
@@ -180,7 +182,13 @@ async def test_nobody_takes_a_room_over_in_the_middle_of_a_unit_of_work(postgres
         async with works.begin(ROOM) as work:
             slow._task.cancel()
             await other.start()
-            await until(lambda: len(other.held) == SHARDS - 1)
+
+            async def lease_ran_out() -> bool:
+                # What stands still for as long as a lease is ended by the server.
+                await work.connection.execute(sa.text("SELECT 1"))
+                return len(other.held) == SHARDS - 1
+
+            await until(lease_ran_out)
             assert shard not in other.held
             await work.write(SendEvent("m.room.message", {"body": "in time"}))
         await until(lambda: shard in other.held)
@@ -191,21 +199,39 @@ async def test_nobody_takes_a_room_over_in_the_middle_of_a_unit_of_work(postgres
         await database.close()
 
 
-async def test_a_vanished_replica_cannot_keep_a_room_locked(postgres_url: str) -> None:
+async def test_a_vanished_replica_keeps_a_room_locked_no_longer_than_its_lease(postgres_url: str) -> None:
     database = open_quickly(postgres_url)
     await make_tables(database)
-    owner = LeasedOwnership(database, "owner")
+    owner = LeasedOwnership(database, "owner", LeaseTimes(lease_ms=300, renew_s=0.1))
+    works = UnitsOfWork(database, owner, lambda: 1)
+
+    async def vanish_and_come_back() -> None:
+        async with works.begin(ROOM) as work:
+            assert not await is_free(database, shard_of(ROOM))
+            await until(lambda: is_free(database, shard_of(ROOM)))
+            await work.write(SendEvent("m.room.message", {"body": "from beyond"}))
+
     try:
         await owner.start()
-        async with UnitsOfWork(database, owner, lambda: 1).begin(ROOM) as work:
-            told = await work.connection.execute(sa.text("SHOW idle_in_transaction_session_timeout"))
-            assert told.scalar_one() == "20s"
+        assert owner._task is not None
+        owner._task.cancel()
+        with pytest.raises(DBAPIError) as raised:
+            await vanish_and_come_back()
+        assert is_outage(raised.value), "an event that is being handled then is not to blame"
         async with database.connect() as connection:
+            assert not (await connection.execute(sa.select(tables.outbox))).all()
             told = await connection.execute(sa.text("SHOW idle_in_transaction_session_timeout"))
             assert told.scalar_one() == "0"
     finally:
         await owner.stop()
         await database.close()
+
+
+async def is_free(database: Database, shard: int) -> bool:
+    """Whether nobody holds a lock on the lease of a shard."""
+    lease = sa.select(tables.shards).where(tables.shards.c.shard == shard).with_for_update(skip_locked=True)
+    async with database.begin() as connection:
+        return (await connection.execute(lease)).first() is not None
 
 
 async def test_a_replica_whose_database_was_away_owns_its_rooms_again(replicas: Replicas) -> None:

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import pytest
+
+from appservice import link as module
+from tests.support.application import App, event, service
+from tests.support.fake_homeserver import FakeHomeserver, cut
+from tests.support.waiting import until
+from tests.unit.appservice.test_catch_up import joined, outage, went_away, written
+
+
+async def test_an_outage_is_noticed_even_when_nothing_is_written(
+    sqlite_url: str, homeserver: FakeHomeserver
+) -> None:
+    async with service(sqlite_url, homeserver, watch_every_s=0.05) as one:
+        away = homeserver.misbehave(cut)
+        await until(lambda: not one.runtime.gate.is_open)
+        away.times = 0
+        await until(lambda: one.runtime.gate.is_open)
+
+
+async def test_at_the_start_what_was_lost_lately_is_looked_for(
+    database_url: str, homeserver: FakeHomeserver
+) -> None:
+    async with service(database_url, homeserver) as one:
+        await joined(one, homeserver)
+    homeserver.timelines["!room:hs"] = [lost := written()]
+    async with service(database_url, homeserver, app := App()):
+        await until(lambda: app.handled == [lost["event_id"]])
+
+
+async def test_one_request_that_fails_by_itself_has_nothing_read(
+    sqlite_url: str, homeserver: FakeHomeserver
+) -> None:
+    async with service(sqlite_url, homeserver) as one:
+        await joined(one, homeserver)
+        before = homeserver.count("messages")
+        one.runtime.gate.close("one request of its own")
+        await until(lambda: homeserver.count("ping") == 2)
+        assert homeserver.count("messages") == before
+        await outage(one, homeserver)
+        assert homeserver.count("messages") > before
+
+
+async def test_a_homeserver_that_reaches_us_and_we_not_it_is_held_up_once(
+    sqlite_url: str, homeserver: FakeHomeserver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with service(sqlite_url, homeserver) as one:
+        await joined(one, homeserver)
+        monkeypatch.setattr(module, "_HOLD_S", 0.2)
+        away = await went_away(one, homeserver)
+        await one.take(event())
+        monkeypatch.setattr(module, "_HOLD_S", 3600)
+        await one.take(event())
+        assert not one.runtime.gate.is_open
+        away.times = 0
+        await one.idle()
+        assert len(one.app.handled) == 3
+
+
+async def test_what_could_not_be_read_because_our_database_was_away_is_read_when_it_is_back(
+    sqlite_url: str, homeserver: FakeHomeserver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with service(sqlite_url, homeserver) as one:
+        await joined(one, homeserver)
+        homeserver.timelines["!room:hs"] = [lost := written()]
+
+        async def is_away(*_: object) -> int:
+            raise ConnectionRefusedError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(one.runtime.link._catch_up, "_take", is_away)
+            await outage(one, homeserver)
+        one.runtime._database_gate.close("for the test")
+        await until(lambda: one.app.handled[1:] == [lost["event_id"]])
+
+
+async def test_a_defect_in_reading_is_not_repeated(
+    sqlite_url: str, homeserver: FakeHomeserver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with service(sqlite_url, homeserver) as one:
+        await joined(one, homeserver)
+
+        async def fails(*_: object) -> None:
+            raise KeyError
+
+        monkeypatch.setattr(one.runtime.link._catch_up, "run", fails)
+        await outage(one, homeserver)
+        assert one.runtime.link._missed is None
+        assert one.runtime.gate.is_open
