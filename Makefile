@@ -66,7 +66,7 @@ $(PAGE_BUILT): $(PAGE_MODULES) $(PAGE_SOURCES)
 
 .PHONY: peers
 peers: $(VENV)/.installed
-	$(call step,Synapse and LiveKit (first time: about 2 minutes))
+	$(call step,Synapse and LiveKit)
 	@$(BIN)/python -m bridge.demo.peers synapse livekit
 
 .PHONY: peers-for-tests
@@ -105,6 +105,17 @@ chaos: setup ## Run the fault tests at full length
 bench: setup ## Measure against the peers and print the ratios
 	$(call step,Measurements)
 	@$(BIN)/python -m tests.benchmarks
+
+.PHONY: wheel
+wheel: $(VENV)/.installed page ## Build the package for servers, with the join page in it, into dist
+	$(call step,Wheel)
+	@rm -rf build *.egg-info
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		--wheel-dir dist . || $(call advise,The wheel could not be built; see the message above)
+	@rm -rf build
+	@echo "Built: $$(ls -t dist/passerelle-*.whl | head -n 1)"
+	@echo "Install it with its locked dependencies:"
+	@echo "  pip install --require-hashes -r requirements/runtime.txt && pip install --no-deps dist/passerelle-*.whl"
 
 .PHONY: docs
 docs: $(VENV)/.installed ## Write the sample settings and the command line's help into .artefacts/docs

@@ -11,16 +11,16 @@ import asyncio
 import importlib.metadata
 import os
 import sys
-import textwrap
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 import config
 from appservice import registration
+from bridge.console import fail, print_notices, print_problems, print_table
 
 T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -68,59 +68,8 @@ def _settings(*, checking: bool = False) -> config.Settings:
     try:
         return config.load(path, os.environ)
     except config.ConfigProblems as found:
-        _print_problems(path, found.problems, err=not checking)
+        print_problems(path, found.problems, err=not checking)
         sys.exit(2)
-
-
-def _print_problems(path: Path | None, problems: Sequence[config.Problem], *, err: bool) -> None:
-    number = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    click.echo(f"{path or 'the environment'}: {number}", err=err)
-    for problem in problems:
-        source = f" (from {problem.source})" if problem.source and problem.source != problem.key else ""
-        click.echo(f"\n{problem.key}{source}", err=err)
-        click.echo(_labelled("wrong:", problem.wrong), err=err)
-        click.echo(_labelled("write:", problem.write), err=err)
-
-
-def _labelled(label: str, text: str) -> str:
-    return textwrap.fill(
-        text,
-        width=100,
-        initial_indent=f"  {label} ",
-        subsequent_indent=" " * 9,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
-def _fail(message: str, advice: str = "", code: int = 1) -> NoReturn:
-    click.echo(message, err=True)
-    if advice:
-        click.echo(advice, err=True)
-    sys.exit(code)
-
-
-class _Line(Protocol):
-    HEADER: ClassVar[tuple[str, ...]]
-
-    def row(self) -> tuple[str, ...]: ...
-
-
-def _print_table(lines: Sequence[_Line], nothing: str) -> None:
-    """Print lines under a header, in columns as wide as they need."""
-    if not lines:
-        click.echo(nothing)
-        return
-    rows = [lines[0].HEADER, *(line.row() for line in lines)]
-    for text in _aligned(rows):
-        click.echo(text)
-
-
-def _aligned(rows: Iterable[tuple[str, ...]]) -> list[str]:
-    # What people wrote stands in some cells: no line break of theirs may look like a row of ours.
-    clean = [tuple(" ".join(cell.split()) for cell in row) for row in rows]
-    widths = [max(map(len, column)) for column in zip(*clean, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in clean]
 
 
 def _ask_database(question: Callable[[str], Coroutine[Any, Any, T]]) -> T:
@@ -130,13 +79,19 @@ def _ask_database(question: Callable[[str], Coroutine[Any, Any, T]]) -> T:
     url = _settings().database.url.get_secret_value()
     try:
         return asyncio.run(question(url))
+    except FileNotFoundError as error:
+        fail(str(error), f"{_MADE_AT_FIRST} Or database.url leads elsewhere.")
     except (OSError, SQLAlchemyError) as error:
         cause = getattr(error, "orig", None) or error
         first_line = (str(cause).splitlines() or [type(cause).__name__])[0]
-        _fail(
-            f"The database does not answer: {first_line}",
-            "Check database.url, and that the bridge has run once.",
-        )
+        if "no such table" in first_line or getattr(cause, "sqlstate", None) == _UNDEFINED_TABLE:
+            fail("The database holds nothing of the bridge yet.", _MADE_AT_FIRST)
+        fail(f"The database does not answer: {first_line}", "Check that it runs, and database.url.")
+
+
+_MADE_AT_FIRST = "The bridge makes what it needs when it runs for the first time: passerelle run"
+_UNDEFINED_TABLE = "42P01"
+"""PostgreSQL's SQLSTATE."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -149,12 +104,12 @@ def main() -> None:
 # Settings
 
 
-@main.group("config")
+@main.group("config", short_help="Write and check the settings file.")
 def config_group() -> None:
     """Write and check the settings file."""
 
 
-@config_group.command("sample")
+@config_group.command("sample", short_help="Print a settings file with comments.")
 @click.option(
     "--profile", type=click.Choice(["generic", "tchap"]), default="generic", help="Whose defaults to show."
 )
@@ -163,7 +118,7 @@ def config_sample(profile: str) -> None:
     click.echo(config.sample(profile), nl=False)
 
 
-@config_group.command("check")
+@config_group.command("check", short_help="Say what is wrong, and what to write.")
 @_with_file
 def config_check() -> None:
     """Say everything that is wrong with the settings, and what to write instead."""
@@ -181,6 +136,7 @@ def config_check() -> None:
             _with_registered_tokens(settings)
         else:
             click.echo(f"Not registered yet: run “passerelle register -o {path}”.")
+    print_notices((*settings.placeholders, *config.notices(settings)))
     click.echo("ok")
 
 
@@ -197,7 +153,7 @@ def _wanted(settings: config.Settings) -> registration.Registration:
     )
 
 
-@main.command()
+@main.command(short_help="Write what the homeserver must know.")
 @_with_file
 @click.option(
     "-o",
@@ -216,7 +172,7 @@ def register(output: Path | None, rotate: bool) -> None:
         if new != existing:
             registration.write(path, new)
     except registration.RegistrationError as error:
-        _fail(str(error), error.advice)
+        fail(str(error), error.advice)
     if existing is None:
         click.echo(f"Wrote {path}.")
     elif new == existing:
@@ -241,9 +197,9 @@ def _with_registered_tokens(settings: config.Settings) -> config.Settings:
     try:
         existing = registration.read(path)
     except registration.RegistrationError as error:
-        _fail(str(error), error.advice, code=2)
+        fail(str(error), error.advice, code=2)
     if names := registration.differences(_wanted(settings), existing):
-        _fail(
+        fail(
             f"{path} and the settings differ in: {', '.join(names)}",
             f"Run “passerelle register -o {path}”, and restart the homeserver.",
             code=2,
@@ -254,7 +210,7 @@ def _with_registered_tokens(settings: config.Settings) -> config.Settings:
 # Running
 
 
-@main.command()
+@main.command(short_help="Run the bridge until SIGTERM or Ctrl-C.")
 @_with_file
 def run() -> None:
     """Run the bridge until SIGTERM or Ctrl-C."""
@@ -264,82 +220,105 @@ def run() -> None:
     sys.exit(app.run(settings))
 
 
-@main.command()
+@main.command(short_help="Try it: everything on this machine.")
 @click.option("--headless", is_flag=True, help="Play the whole story without a browser, then stop.")
-def demo(headless: bool) -> None:
-    """Start a homeserver, an SFU and the bridge on this machine, and open a call."""
+@click.option(
+    "--visio",
+    metavar="URL",
+    default="stand-in",
+    help="A real Visio to open the meeting in, its credentials in the environment as for “run”. Left out: a "
+    "stand-in for Visio on this machine. “none”: a room of the bridge's own.",
+)
+def demo(headless: bool, visio: str) -> None:
+    """Start a homeserver, an SFU, Visio and the bridge on this machine, and open a call."""
     from bridge.demo import story
 
-    sys.exit(story.main(headless=headless))
+    sys.exit(story.main(headless=headless, visio=visio))
 
 
 # For the admin, through the database
 
 
-@main.group()
+@main.group(short_help="Look at calls, and end one.")
 def calls() -> None:
     """Look at calls, and end one."""
 
 
-@calls.command("list")
+@calls.command("list", short_help="List the calls that are not over.")
 @_with_file
 def calls_list() -> None:
-    """List the calls that are not over."""
+    """List the calls that are not over, times in UTC.
+
+    A question mark after PEOPLE means that the SFU cannot tell at the moment. A meeting that is followed
+    belongs to whoever posted its link.
+    """
     from bridge import admin
 
-    _print_table(_ask_database(admin.list_calls), "No call is open.")
+    print_table(_ask_database(admin.list_calls), "No call is open.")
 
 
-@calls.command("end")
+@calls.command("end", short_help="End a call for everybody in it.")
 @click.argument("call_id", metavar="ID")
 @_with_file
 def calls_end(call_id: str) -> None:
-    """End a call for everybody in it."""
+    """End a call for everybody in it. A meeting that is only followed goes on without a card."""
     from bridge import admin
 
-    if not _ask_database(lambda url: admin.end_call(url, call_id)):
-        _fail(f"No open call has the id {call_id}.", "See: passerelle calls list")
-    click.echo(f"Call {call_id} is being ended; the running bridge closes the meeting and its card.")
+    call = _ask_database(lambda url: admin.end_call(url, call_id))
+    if call is None:
+        fail(f"No open call has the id {call_id}.", "See: passerelle calls list")
+    if call.adopted:
+        click.echo(
+            f"{call_id} is no longer followed in its room; the meeting itself is not ours and goes on."
+        )
+    else:
+        click.echo(
+            f"{call_id} is being ended: the bridge closes the meeting and its card, at once if it is running."
+        )
 
 
-@main.group()
+@main.group(short_help="Look at events that failed.")
 def quarantine() -> None:
     """Look at events that could not be handled."""
 
 
-@quarantine.command("list")
+@quarantine.command("list", short_help="List what was set aside, and why.")
 @_with_file
 def quarantine_list() -> None:
-    """List what was set aside, and why."""
+    """List what was set aside, and why, times in UTC.
+
+    Ids with e are events whose handling failed: retry or drop them. Ids with u could not be read: nothing
+    was kept of them, so they can only be dropped.
+    """
     from bridge import admin
 
-    _print_table(_ask_database(admin.list_quarantine), "Nothing is in quarantine.")
+    print_table(_ask_database(admin.list_quarantine), "Nothing is in quarantine.")
 
 
-@quarantine.command("retry")
+@quarantine.command("retry", short_help="Handle an event once more.")
 @click.argument("entry", metavar="ID")
 @_with_file
 def quarantine_retry(entry: str) -> None:
-    """Handle an event again."""
+    """Have an event that failed handled once more."""
     from bridge import admin
 
     if not _ask_database(lambda url: admin.retry_quarantine(url, entry)):
-        _fail(
+        fail(
             f"Nothing in quarantine that can be handled has the id {entry}.",
-            "See: passerelle quarantine list",
+            "What could not be read (ids with u) was not kept. See: passerelle quarantine list",
         )
-    click.echo(f"{entry} will be handled again.")
+    click.echo(f"{entry} will be handled again, at once if the bridge is running.")
 
 
-@quarantine.command("drop")
+@quarantine.command("drop", short_help="Forget what was set aside.")
 @click.argument("entry", metavar="ID")
 @_with_file
 def quarantine_drop(entry: str) -> None:
-    """Forget an event."""
+    """Forget what was set aside."""
     from bridge import admin
 
     if not _ask_database(lambda url: admin.drop_quarantine(url, entry)):
-        _fail(f"Nothing in quarantine has the id {entry}.", "See: passerelle quarantine list")
+        fail(f"Nothing in quarantine has the id {entry}.", "See: passerelle quarantine list")
     click.echo(f"{entry} is dropped.")
 
 

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from config.changes import Change, changes_since
 from config.loading import load
-from config.problems import ConfigProblems, Problem
+from config.notices import notices
+from config.problems import ConfigProblems, Notice, Problem
 from config.sample import sample
 from config.settings import Settings
 
-__all__ = ["Change", "ConfigProblems", "Problem", "Settings", "changes_since", "load", "sample"]
+__all__ = [
+    "Change",
+    "ConfigProblems",
+    "Notice",
+    "Problem",
+    "Settings",
+    "changes_since",
+    "load",
+    "notices",
+    "sample",
+]

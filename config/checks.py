@@ -116,6 +116,23 @@ def _the_provider_has_what_it_needs(facts: Facts) -> Iterator[Problem]:
         )
 
 
+def _native_calls_have_what_they_need(facts: Facts) -> Iterator[Problem]:
+    if facts.get("rtc.enabled") is not True:
+        return
+    if facts.get("sfu", 0) is None:
+        yield Problem(
+            "sfu",
+            "is missing, and rtc.enabled is true: native calls take place there",
+            "the section sfu with url, key and secret of your LiveKit server, or rtc.enabled: false",
+        )
+    if facts.get("web.public_url", 0) is None:
+        yield Problem(
+            "web.public_url",
+            "is missing, and rtc.enabled is true: Element Call would not find the bridge",
+            "the public address of the web listener, such as https://visio.example.org",
+        )
+
+
 def _times_fit(facts: Facts) -> Iterator[Problem]:
     clock = facts.get("calls.clock")
     if clock is None:
@@ -149,6 +166,7 @@ CHECKS: tuple[Callable[[Facts], Iterator[Problem]], ...] = (
     _browsers_get_https,
     _sfu_secret_is_long,
     _the_provider_has_what_it_needs,
+    _native_calls_have_what_they_need,
     _times_fit,
     _files_are_there,
 )

@@ -22,7 +22,7 @@ class Calls(Section):
     provider: Literal["livekit", "visio"] = Field(
         default="livekit",
         description="Where new meetings come from: livekit (rooms of the bridge's own, with its join page)"
-        " or visio (La Suite's Visio; needs the visio section; not in use yet).",
+        " or visio (La Suite's Visio; needs the visio section).",
     )
     grace: Duration = Field(
         default=timedelta(minutes=5),
@@ -74,8 +74,6 @@ def _gateway(value: Any) -> Any:
 class Rtc(Section):
     """Native calls (MatrixRTC, Element Call) in the same meeting."""
 
-    in_use: ClassVar[bool] = False
-
     enabled: bool = Field(
         default=False,
         description="Whether the bridge is the homeserver's authorization service for calls.",
@@ -108,6 +106,12 @@ class Limits(Section):
         ge=1,
         le=256,
         description="How many rooms are written to at the same time.",
+    )
+    answers_per_minute: int = Field(
+        default=60,
+        ge=0,
+        description="How many questions are answered in one room within a minute. Opening and ending meetings"
+        " always work. 0: no such limit.",
     )
     large_room: int = Field(
         default=0,

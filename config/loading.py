@@ -12,9 +12,11 @@ from pydantic_core import PydanticUndefined
 
 from config.checks import check
 from config.keys import variable_of
+from config.paths import anchored
+from config.placeholders import placeholders
 from config.problems import ConfigProblems, Problem
 from config.profiles import PROFILES
-from config.section import is_path, model_of
+from config.section import model_of
 from config.settings import Settings
 from config.sources import Tree, read_environment, read_secrets, read_yaml
 from config.wording import problem_of
@@ -41,7 +43,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     given = overlaid(
         read_secrets(file, Settings, folder, problems), read_secrets(variables, Settings, folder, problems)
     )
-    tree = _with_paths(_with_profile(given), folder)
+    tree = anchored(_with_profile(given), folder)
     facts: dict[str, Any] = {}
     problems += _problems_of_fields(tree, facts)
     # A setting that already has a problem is not judged together with others.
@@ -51,6 +53,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         raise ConfigProblems(tuple(_tidy(problems, variables)))
     settings = Settings.model_validate(tree)
     settings._given = frozenset(_leaves(given))
+    settings._placeholders = tuple(placeholders(given))
     return settings
 
 
@@ -74,24 +77,6 @@ def _with_profile(given: Tree) -> Tree:
         if name in given or Settings.model_fields[name].default is not None
     }
     return overlaid(wanted, given)
-
-
-def _with_paths(tree: Tree, folder: Path) -> Tree:
-    """The same tree with every path, defaults included, beginning at the folder of the file."""
-    result = dict(tree)
-    for name, field in Settings.model_fields.items():
-        section = model_of(field)
-        content = result.get(name, {})
-        if section is None or not isinstance(content, dict):
-            continue
-        paths = {
-            key: str(folder / value)
-            for key, inner in section.model_fields.items()
-            if is_path(inner) and isinstance(value := content.get(key, inner.default), str | Path)
-        }
-        if paths:
-            result[name] = {**content, **paths}
-    return result
 
 
 def _problems_of_fields(tree: Tree, facts: dict[str, Any]) -> Iterator[Problem]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
@@ -11,7 +11,6 @@ from config.problems import Wrong
 from config.section import Section
 from config.values import (
     ContentUri,
-    Hosts,
     HttpUrl,
     Language,
     Listen,
@@ -182,8 +181,8 @@ class Database(Section):
     url: Annotated[SecretStr, AfterValidator(_database_url)] = Field(
         default=SecretStr("sqlite+aiosqlite:///passerelle.db"),
         description="SQLite serves one process; PostgreSQL lets several share the work "
-        "(postgresql+asyncpg://user:password@host/passerelle). An SQLite path with three "
-        "slashes starts at the folder that the bridge is started in.",
+        "(postgresql+asyncpg://user:password@host/passerelle). An SQLite path after three "
+        "slashes starts at the folder of this file; one after four is absolute.",
     )
 
 
@@ -221,46 +220,16 @@ class Sfu(Section):
         description="Secret of that key; at least 32 characters. It is power over every meeting of that SFU.",
         examples=["replace-this-by-the-secret-of-that-key"],
     )
+    webhooks: bool = Field(
+        default=True,
+        description="Whether the SFU sends its webhooks to the bridge (/livekit/webhook on the internal"
+        " listener). false: none are taken, and open meetings are asked about every 5 seconds.",
+    )
     ice_servers: list[IceServer] = Field(
         default=[],
         description="STUN and TURN servers that browsers use, instead of those that the SFU names. LiveKit"
         " names public ones of Google and Twilio unless its own configuration says otherwise.",
         examples=[[{"urls": ["stun:stun.example.org:3478"]}]],
-    )
-
-
-class Visio(Section):
-    """La Suite's Visio, where meetings come from when calls.provider is visio."""
-
-    in_use: ClassVar[bool] = False
-
-    url: HttpUrl = Field(description="Its address.", examples=["https://visio.numerique.gouv.fr"])
-    hosts: Hosts = Field(
-        default=[],
-        description="Further hosts whose meeting links count as Visio's.",
-        examples=[["visio.example.org"]],
-    )
-    client_id: str = Field(
-        min_length=1,
-        description="Client id of the application that Visio's admin made.",
-        examples=["passerelle"],
-    )
-    client_secret: SecretStr = Field(
-        min_length=1, description="Secret of that application.", examples=["replace-this-by-its-secret"]
-    )
-    owner: Literal["user", "service"] = Field(
-        default="service",
-        description="Whose meeting it is: user (the person who asked) or service (one account for all).",
-    )
-    access_level: Literal["public", "trusted", "restricted"] = Field(
-        default="public",
-        description="Who enters a new meeting without being let in: public (anyone with the link), trusted"
-        " (people who log in) or restricted (nobody).",
-    )
-    adopt_links: Literal["always", "ask", "never"] = Field(
-        default="always",
-        description="What happens when somebody posts a Visio link: always (followed at once), ask "
-        "(followed if somebody who may start calls agrees) or never.",
     )
 
 
@@ -272,8 +241,6 @@ def _servers(value: Any) -> Any:
 
 class Federation(Section):
     """Look-ups at other homeservers."""
-
-    in_use: ClassVar[bool] = False
 
     ca_file: Path | None = Field(
         default=None,

@@ -25,6 +25,21 @@ class Problem:
         return f"{self.key}: {self.wrong}. Write: {self.write}"
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One thing that is allowed, but may not be what the admin means.
+
+    Attributes:
+        key: The setting or the section, with dots.
+        fact: What is so, as a sentence.
+        advice: What to do if it is not meant so.
+    """
+
+    key: str
+    fact: str
+    advice: str
+
+
 class ConfigProblems(Exception):
     """The settings cannot be used.
 

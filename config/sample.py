@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from config.changes import CURRENT
-from config.profiles import PROFILES
+from config.profiles import ABOUT, EXAMPLES, PROFILES
 from config.quantities import format_duration, format_size
 from config.section import Section, is_secret, model_of
 from config.settings import Settings
@@ -27,7 +27,8 @@ from config.values import Listen
 _WIDTH = 100
 
 _HEAD = """\
-# Settings of Passerelle. Lines that begin with a lone # show defaults: take it off to change one.
+# Settings of Passerelle. Lines that begin with a lone # show defaults, or an example where there is
+# no default: take the # off to change one.
 # Durations: 500ms, 30s, 5m, 2h, 1d. Sizes: 64MiB.
 # Paths of files that are not absolute start at the folder of this file.
 # An environment variable wins over this file: homeserver.url is PASSERELLE_HOMESERVER__URL.
@@ -55,22 +56,24 @@ def sample(profile: str = "generic") -> str:
         if section is None:
             lines = list(_top_level(name, field, profile, chosen))
         else:
-            lines = list(_section(name, field, section, chosen.get(name, {})))
+            shown = {**EXAMPLES.get(profile, {}).get(name, {}), **chosen.get(name, {})}
+            lines = list(_section(name, field, section, shown))
         blocks.append("\n".join(lines) + "\n")
     return "\n".join(blocks)
 
 
 def _top_level(name: str, field: FieldInfo, profile: str, chosen: Any) -> Iterator[str]:
-    yield from _prose(field.description or "", "")
+    about = ABOUT.get(profile, "") if name == "profile" else ""
+    yield from _prose(f"{field.description} {about}", "")
     in_force = {"profile": profile, "defaults": CURRENT}
     if name in in_force:
         yield f"{name}: {in_force[name]}"
     else:
-        value = chosen.get(name, field.get_default())
+        value = chosen.get(name, EXAMPLES.get(profile, {}).get(name, field.get_default()))
         yield f"#{name}: {_written(name, field, value)}"
 
 
-def _section(name: str, field: FieldInfo, model: type[BaseModel], chosen: Any) -> Iterator[str]:
+def _section(name: str, field: FieldInfo, model: type[BaseModel], shown: Any) -> Iterator[str]:
     unused = issubclass(model, Section) and not model.in_use
     about = [
         model.__doc__ or "",
@@ -86,7 +89,7 @@ def _section(name: str, field: FieldInfo, model: type[BaseModel], chosen: Any) -
     for key, inner in model.model_fields.items():
         # In a section that is commented out the lines that it needs are too.
         yield from _prose(_described(key, inner), "  ")
-        value = chosen.get(key, PydanticUndefined)
+        value = shown.get(key, PydanticUndefined)
         written = f"{key}: {_written(key, inner, value)}"
         in_force = inner.is_required() or f"{name}.{key}" in _FORCED
         if optional:

@@ -9,7 +9,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from config.changes import CURRENT
 from config.conduct import Calls, Commands, Encryption, Limits, Logging, Policy, Presence, Privacy, Rtc
-from config.peers import AppService, Bot, Database, Federation, Homeserver, Sfu, Visio, Web
+from config.peers import AppService, Bot, Database, Federation, Homeserver, Sfu, Web
+from config.problems import Notice
+from config.visio import Visio
 
 ENV_PREFIX = "PASSERELLE_"
 ENV_DELIMITER = "__"
@@ -57,7 +59,7 @@ class Settings(BaseSettings):
     )
     visio: Visio | None = Field(
         default=None,
-        description="Leave it out unless calls.provider is visio.",
+        description="Leave it out if you have no Visio.",
     )
     calls: Calls = Calls()
     commands: Commands = Commands()
@@ -73,7 +75,7 @@ class Settings(BaseSettings):
         description="Who may do what: patterns of homeservers (*.example.org) and users (@marie:*), each "
         "with none, subscribe, publish, start, moderate or admin; each word includes those "
         "before it. The most specific pattern wins. Without a rule of its own, your homeserver"
-        " has start and all others none.",
+        " has start and all others none. Examples: docs/policy.md.",
         examples=[{"*.example.org": "publish", "@marie:example.org": "admin"}],
     )
     limits: Limits = Limits()
@@ -83,11 +85,17 @@ class Settings(BaseSettings):
     logging: Logging = Logging()
 
     _given: frozenset[str] = PrivateAttr(default=frozenset())
+    _placeholders: tuple[Notice, ...] = PrivateAttr(default=())
 
     @property
     def given(self) -> frozenset[str]:
         """Keys, with dots, that file or environment set, as opposed to defaults and profile."""
         return self._given
+
+    @property
+    def placeholders(self) -> tuple[Notice, ...]:
+        """Settings that still hold what the sample shows in their place."""
+        return self._placeholders
 
     def with_tokens(self, as_token: str, hs_token: str) -> Settings:
         """A copy that holds the tokens of the registration, where the admin gave none in the settings."""

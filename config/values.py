@@ -256,10 +256,11 @@ def _network(value: str) -> str:
 
 
 def _host(value: str) -> str:
+    """A host name, with a port if it is not the usual one."""
     parts = split_url(value)
-    if parts is not None:
-        raise Wrong(f"“{value}” is a URL", f"its host alone: {parts.hostname}")
-    if re.fullmatch(r"[0-9A-Za-z.-]+", value) is None:
+    if parts is not None and "//" in value:
+        raise Wrong(f"“{value}” is a URL", f"its host alone: {parts.netloc.rpartition('@')[2]}")
+    if re.fullmatch(r"[0-9A-Za-z.-]+(:\d{1,5})?", value) is None:
         raise Wrong(f"“{value}” is not a host name", "a host name such as visio.example.org")
     return value.lower().rstrip(".")
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import stat
 import sys
 import types
@@ -8,22 +9,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import click
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 import bridge
 import config
 from bridge import cli, demo
+from bridge.calls.model import Call
 from config.changes import Change
+from tests.unit.calls.people import a_call
 
 Passerelle = Callable[..., Result]
 
 FILE = """
-homeserver: {url: "http://127.0.0.1:8008", server_name: example.org}
-web: {public_url: "https://visio.example.org"}
-sfu: {url: "wss://sfu.example.org", key: passerelle, secret: ssssssssssssssssssssssssssssssssssssssss}
+homeserver: {url: "http://127.0.0.1:8008", server_name: agency.test}
+web: {public_url: "https://visio.agency.test"}
+sfu: {url: "wss://sfu.agency.test", key: passerelle, secret: ssssssssssssssssssssssssssssssssssssssss}
 """
 
 
@@ -73,12 +77,15 @@ def admin(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         state["asked"].append((url, key))
         return key == "c1"
 
+    async def ended(url: str, key: str) -> Call | None:
+        return a_call(adopted="adopted" in state) if await one(url, key) else None
+
     stand_in(
         monkeypatch,
         bridge,
         "admin",
         list_calls=lines,
-        end_call=one,
+        end_call=ended,
         list_quarantine=lines,
         retry_quarantine=one,
         drop_quarantine=one,
@@ -91,13 +98,41 @@ def test_the_version_is_the_package_s(passerelle: Passerelle) -> None:
 
 
 @pytest.mark.parametrize("profile", ["generic", "tchap"])
-def test_a_printed_sample_passes_the_check(passerelle: Passerelle, tmp_path: Path, profile: str) -> None:
+def test_a_printed_sample_lacks_only_what_the_admin_alone_knows(
+    passerelle: Passerelle, tmp_path: Path, profile: str
+) -> None:
     printed = passerelle("config", "sample", "--profile", profile)
     assert printed.exit_code == 0
     (tmp_path / "passerelle.yaml").write_text(printed.stdout, encoding="utf-8")
     checked = passerelle("config", "check")
     assert checked.exit_code == 0
+    assert re.findall(r"^(\S+)\n  note: This is still", checked.stdout, re.MULTILINE) == [
+        "homeserver.server_name",
+        "web.public_url",
+        "sfu.url",
+        "sfu.secret",
+    ]
+    filled = printed.stdout.replace("example.org", "agency.test").replace("replace-this-by", "s" * 32)
+    (tmp_path / "passerelle.yaml").write_text(filled, encoding="utf-8")
+    checked = passerelle("config", "check")
+    assert "This is still" not in checked.stdout
     assert checked.stdout.splitlines()[-1] == "ok"
+
+
+def test_the_check_says_what_has_no_effect_and_is_content(passerelle: Passerelle) -> None:
+    checked = passerelle("config", "check", PASSERELLE_PRESENCE="{}", PASSERELLE_GHOSTS="none")
+    assert checked.exit_code == 0
+    assert "\nghosts\n  note: This version makes no ghosts, whatever stands here." in checked.stdout
+    assert checked.stdout.splitlines()[-1] == "ok"
+
+
+def test_every_command_has_a_line_of_help_that_is_not_cut_off() -> None:
+    groups: list[click.Group] = [cli.main]
+    for group in groups:
+        listed = CliRunner().invoke(group, ["--help"]).output
+        assert "..." not in listed.partition("Commands:")[2]
+        groups += [command for command in group.commands.values() if isinstance(command, click.Group)]
+    assert len(groups) >= 4
 
 
 def test_the_check_prints_every_problem_and_exits_with_2(passerelle: Passerelle, tmp_path: Path) -> None:
@@ -138,9 +173,9 @@ def test_without_a_file_the_environment_is_enough(passerelle: Passerelle, tmp_pa
     (tmp_path / "passerelle.yaml").unlink()
     environ = {
         "PASSERELLE_HOMESERVER__URL": "http://127.0.0.1:8008",
-        "PASSERELLE_HOMESERVER__SERVER_NAME": "example.org",
-        "PASSERELLE_WEB__PUBLIC_URL": "https://visio.example.org",
-        "PASSERELLE_SFU__URL": "wss://sfu.example.org",
+        "PASSERELLE_HOMESERVER__SERVER_NAME": "agency.test",
+        "PASSERELLE_WEB__PUBLIC_URL": "https://visio.agency.test",
+        "PASSERELLE_SFU__URL": "wss://sfu.agency.test",
         "PASSERELLE_SFU__KEY": "k",
         "PASSERELLE_SFU__SECRET": "s" * 32,
     }
@@ -268,13 +303,37 @@ def test_an_order_for_something_unknown_exits_with_1(
     assert [asked[1] for asked in admin["asked"]] == ["c1", "c9"]
 
 
+def test_ending_a_meeting_that_is_only_followed_is_said_to_leave_it(
+    passerelle: Passerelle, admin: dict[str, Any]
+) -> None:
+    assert "closes the meeting" in passerelle("calls", "end", "c1").stdout
+    admin["adopted"] = True
+    assert "goes on" in passerelle("calls", "end", "c1").stdout
+
+
 def test_a_database_that_is_away_is_told_in_one_line(passerelle: Passerelle, admin: dict[str, Any]) -> None:
-    admin["fails"] = OperationalError("SELECT secrets", {}, RuntimeError("no such table: calls\nmore"))
+    admin["fails"] = OperationalError("SELECT secrets", {}, RuntimeError("disk I/O error\nmore"))
     told = passerelle("calls", "list")
     assert told.exit_code == 1
-    assert told.stderr.splitlines()[0] == "The database does not answer: no such table: calls"
+    assert told.stderr.splitlines()[0] == "The database does not answer: disk I/O error"
     admin["fails"] = ConnectionRefusedError(111, "Connection refused")
     assert "Connection refused" in passerelle("quarantine", "list").stderr
+
+
+class UndefinedTable(Exception):
+    sqlstate = "42P01"
+
+
+@pytest.mark.parametrize("cause", [RuntimeError("no such table: calls"), UndefinedTable()])
+def test_a_database_that_the_bridge_has_never_used_is_told_as_such(
+    passerelle: Passerelle, admin: dict[str, Any], cause: Exception
+) -> None:
+    admin["fails"] = ProgrammingError("SELECT secrets", {}, cause)
+    told = passerelle("calls", "list")
+    assert told.exit_code == 1
+    assert told.stderr.splitlines()[0] == "The database holds nothing of the bridge yet."
+    admin["fails"] = FileNotFoundError("/x/passerelle.db does not exist")
+    assert "runs for the first time" in passerelle("calls", "list").stderr
 
 
 @pytest.mark.parametrize("headless", [True, False])

@@ -27,6 +27,8 @@ VISIO = {"url": "https://visio.example.org", "client_id": "x", "client_secret": 
         ({"calls.provider": "visio"}, "visio"),
         ({"sfu": None}, "sfu"),
         ({"web": None}, "web.public_url"),
+        ({"rtc.enabled": True, "calls.provider": "visio", "visio": VISIO, "sfu": None}, "sfu"),
+        ({"rtc.enabled": True, "calls.provider": "visio", "visio": VISIO, "web": None}, "web.public_url"),
         ({"calls.clock": "500ms"}, "calls.clock"),
         ({"calls.grace": "10s"}, "calls.grace"),
         ({"calls.open_timeout": "10s"}, "calls.open_timeout"),
@@ -67,3 +69,8 @@ def test_settings_that_fit_are_taken(load: Load, changes: dict[str, Any]) -> Non
 
 def test_an_absolute_sqlite_path_is_looked_at_where_it_is(load: Load, tmp_path: Path) -> None:
     load({"database.url": f"sqlite+aiosqlite:///{tmp_path}/p.db"})
+
+
+def test_an_sqlite_file_has_to_stand_in_a_folder_that_exists(problems: Problems, tmp_path: Path) -> None:
+    found = problems({"database.url": "sqlite+aiosqlite:///data/p.db"})["database.url"]
+    assert f"there is no folder “{tmp_path}/data”" in found.wrong

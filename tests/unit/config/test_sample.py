@@ -77,7 +77,16 @@ def test_the_sample_of_a_profile_shows_its_defaults() -> None:
 
 
 def test_the_sample_holds_no_line_that_is_hard_to_read() -> None:
-    assert max(map(len, config.sample().splitlines())) <= 100
+    for profile in PROFILES:
+        assert max(map(len, config.sample(profile).splitlines())) <= 100
+
+
+def test_a_profile_says_what_it_means_at_the_head_of_its_sample_and_shows_a_policy_that_fits() -> None:
+    sample = config.sample("tchap")
+    assert "For a ministry's homeserver in Tchap" in " ".join(sample.replace("\n# ", " ").split())
+    assert "#policy: {'*.tchap.gouv.fr': start, agent.externe.tchap.gouv.fr: publish}" in sample
+    assert "emails: {agent.dinum.tchap.gouv.fr: ['*-dinum.gouv.fr', '*-numerique.gouv.fr']}" in sample
+    assert "tchap.gouv.fr" not in config.sample("generic")
 
 
 def test_there_is_no_sample_of_an_unknown_profile() -> None:
