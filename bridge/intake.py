@@ -15,8 +15,16 @@ from appservice.transaction import Interest
 Concerns = Callable[[str, str, bool], bool]
 """``(text, prefix, direct)``: whether a message could be a command."""
 
+LinksIn = Callable[[str], tuple[str, ...]]
+"""The links to meetings in a text."""
+
 _LONGEST_TEXT = 4_000
 _LONGEST_FORMATTED = 20_000
+_LONGEST_URL = 1_000
+_OUT = ("leave", "ban")
+
+MEMBERSHIP_TYPE = "org.matrix.msc3401.call.member"
+"""Who takes part in a room's native call (MSC3401, as Element Call uses it)."""
 
 _KEPT_STATE: Mapping[str, tuple[str, ...]] = {
     "m.room.create": ("room_version", "m.federate", "additional_creators", "predecessor"),
@@ -34,13 +42,24 @@ class _Filter:
     """Says of a raw event what to keep; see `interest`."""
 
     def __init__(
-        self, namespace: Namespace, prefix: str, direct_rooms: Collection[str], concerns: Concerns
+        self,
+        namespace: Namespace,
+        prefix: str,
+        direct_rooms: Collection[str],
+        concerns: Concerns,
+        *,
+        links: LinksIn,
+        reactions: Collection[str],
+        native: bool,
     ) -> None:
         self._namespace = namespace
         self._bot_id = namespace.bot_id
         self._prefix = prefix
         self._direct_rooms = direct_rooms
         self._concerns = concerns
+        self._links = links
+        self._reactions = reactions
+        self._native = native
 
     def __call__(self, raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
         kind = raw.get("type")
@@ -48,35 +67,67 @@ class _Filter:
             return self._message(raw)
         if kind == "m.room.member":
             return self._member(raw)
+        if kind == MEMBERSHIP_TYPE:
+            return self._membership(raw)
+        if kind == "m.reaction":
+            return self._reaction(raw)
         if kind == "m.room.redaction":
             return None if raw.get("sender") == self._bot_id else _only(raw.get("content"), ("redacts",))
-        if kind in STATE_TYPES and raw.get("state_key") == "":
-            return _only(raw.get("content"), _KEPT_STATE[kind])
-        return None
+        of_room = kind in STATE_TYPES and raw.get("state_key") == ""
+        return _only(raw.get("content"), _KEPT_STATE[kind]) if of_room else None
+
+    def _membership(self, raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        if not self._native or self._namespace.is_ours(str(raw.get("sender"))):
+            return None
+        return _kept_membership(raw)
 
     def _message(self, raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
         content = raw.get("content")
         if not isinstance(content, dict) or content.get("msgtype") != "m.text":
             return None
         body = content.get("body")
-        direct = raw.get("room_id") in self._direct_rooms
-        if not isinstance(body, str) or not self._concerns(body, self._prefix, direct):
+        if not isinstance(body, str):
             return None
+        direct = raw.get("room_id") in self._direct_rooms
+        links: tuple[str, ...] = ()
+        if not self._concerns(body, self._prefix, direct):
+            links = self._links(body)
+            if not links:
+                return None
         relation = content.get("m.relates_to")
         if "m.new_content" in content or (isinstance(relation, dict) and _replaces(relation)):
             return None
         if self._namespace.is_ours(str(raw.get("sender"))):
             return None
-        return _kept_message(raw, content, body, relation)
+        kept = {"links": list(links)} if links else _kept_command(content, body)
+        return kept | _kept_envelope(raw, relation)
+
+    def _reaction(self, raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        content = raw.get("content")
+        relation = content.get("m.relates_to") if isinstance(content, dict) else None
+        if not isinstance(relation, dict) or relation.get("rel_type") != "m.annotation":
+            return None
+        key, target = relation.get("key"), relation.get("event_id")
+        if not isinstance(key, str) or key not in self._reactions or not isinstance(target, str):
+            return None
+        return None if self._namespace.is_ours(str(raw.get("sender"))) else {"event_id": target, "key": key}
 
     def _member(self, raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        if raw.get("state_key") != self._bot_id and raw.get("room_id") not in self._direct_rooms:
-            return None
-        return _only(raw.get("content"), ("membership", "is_direct"))
+        kept = _only(raw.get("content"), ("membership", "is_direct"))
+        if raw.get("state_key") == self._bot_id or raw.get("room_id") in self._direct_rooms:
+            return kept
+        return kept if self._native and kept.get("membership") in _OUT else None
 
 
 def interest(
-    namespace: Namespace, prefix: str, direct_rooms: Collection[str], concerns: Concerns
+    namespace: Namespace,
+    prefix: str,
+    direct_rooms: Collection[str],
+    concerns: Concerns,
+    *,
+    links: LinksIn = lambda _text: (),
+    reactions: Collection[str] = frozenset(),
+    native: bool = False,
 ) -> Interest:
     """The filter for the intake.
 
@@ -85,8 +136,13 @@ def interest(
         prefix: What a command begins with.
         direct_rooms: Live collection of the direct chats with the bot.
         concerns: The grammar's own quick look at a text.
+        links: Finds the links to meetings in a text that is no command. Of such a message nothing but
+            these links is kept (``links``), with where it stands and how old it is.
+        reactions: Keys of the reactions that mean something to the bridge; of those ``key`` and the
+            message that they are about (``event_id``) are kept.
+        native: Keep who takes part in rooms' native calls, and who leaves rooms.
     """
-    return _Filter(namespace, prefix, direct_rooms, concerns)
+    return _Filter(namespace, prefix, direct_rooms, concerns, links=links, reactions=reactions, native=native)
 
 
 def _replaces(relation: Mapping[str, Any]) -> bool:
@@ -99,9 +155,19 @@ def _only(content: object, keys: tuple[str, ...]) -> Mapping[str, Any]:
     return {key: content[key] for key in keys if key in content}
 
 
-def _kept_message(
-    raw: Mapping[str, Any], content: Mapping[str, Any], body: str, relation: object
-) -> Mapping[str, Any]:
+def _kept_membership(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of a MatrixRTC membership: which device, how long, and where it publishes; nothing when it ends."""
+    content = raw.get("content")
+    kept = dict(_only(content, ("application", "call_id", "device_id", "expires", "created_ts")))
+    foci = content.get("foci_preferred") if isinstance(content, dict) else None
+    first = foci[0] if isinstance(foci, list) and foci else None
+    service_url = first.get("livekit_service_url") if isinstance(first, dict) else None
+    if isinstance(service_url, str) and len(service_url) <= _LONGEST_URL:
+        kept["service_url"] = service_url
+    return kept
+
+
+def _kept_command(content: Mapping[str, Any], body: str) -> dict[str, Any]:
     kept: dict[str, Any] = {"body": body[:_LONGEST_TEXT]}
     formatted = content.get("formatted_body")
     if isinstance(formatted, str) and len(formatted) <= _LONGEST_FORMATTED and "matrix.to" in formatted:
@@ -110,6 +176,12 @@ def _kept_message(
     users = mentions.get("user_ids") if isinstance(mentions, dict) else None
     if isinstance(users, list):
         kept["mentions"] = [user for user in users if isinstance(user, str)][:50]
+    return kept
+
+
+def _kept_envelope(raw: Mapping[str, Any], relation: object) -> dict[str, Any]:
+    """Where a message stands, and how old it is."""
+    kept: dict[str, Any] = {}
     if isinstance(relation, dict) and relation.get("rel_type") == "m.thread":
         root = relation.get("event_id")
         if isinstance(root, str) and root.startswith("$"):

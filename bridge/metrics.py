@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from appservice.runtime import Runtime
@@ -16,9 +16,22 @@ _SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
 
 
 def instrument(
-    registry: CollectorRegistry, runtime: Runtime, watch: Watch, receiver: WebhookReceiver | None
+    registry: CollectorRegistry,
+    runtime: Runtime,
+    watch: Watch,
+    receiver: WebhookReceiver | None,
+    *,
+    orphans: Callable[[], int],
 ) -> None:
-    """Count in a registry what the parts of the process tell."""
+    """Count in a registry what the parts of the process tell.
+
+    Args:
+        registry: Where to count.
+        runtime: Takes events in, has them handled, and sends.
+        watch: Knows every call that is looked at.
+        receiver: Takes webhooks, where the SFU sends any.
+        orphans: How many meetings were perhaps made in Visio and shown to nobody.
+    """
     seen = Counter("passerelle_events_seen", "Events in transactions", registry=registry)
     kept = Counter("passerelle_events_kept", "Events that concern the bridge", registry=registry)
     aside = Counter("passerelle_events_set_aside", "Events that could not be read", registry=registry)
@@ -45,16 +58,19 @@ def instrument(
     runtime.intake.on_taken(taken)
     runtime.worker.on_outcome(lambda outcome, age: handled.labels(outcome).observe(age / 1000))
     runtime.sender.on_outcome(lambda outcome, age: sent.labels(outcome).observe(age / 1000))
-    registry.register(_Now(runtime, watch, receiver))
+    registry.register(_Now(runtime, watch, receiver, orphans))
 
 
 class _Now(Collector):
     """What is true at the moment of asking."""
 
-    def __init__(self, runtime: Runtime, watch: Watch, receiver: WebhookReceiver | None) -> None:
+    def __init__(
+        self, runtime: Runtime, watch: Watch, receiver: WebhookReceiver | None, orphans: Callable[[], int]
+    ) -> None:
         self._runtime = runtime
         self._watch = watch
         self._receiver = receiver
+        self._orphans = orphans
 
     def collect(self) -> Iterable[Metric]:
         """The gauges, and the webhook counts that their receiver keeps itself."""
@@ -71,8 +87,10 @@ class _Now(Collector):
             "Shards of rooms that this process works on",
             value=len(self._runtime.ownership.held),
         )
-        yield GaugeMetricFamily(
-            "passerelle_homeserver_up", "The homeserver answers", value=float(self._runtime.gate.is_open)
+        yield CounterMetricFamily(
+            "passerelle_orphan_meetings",
+            "Meetings that were perhaps made in Visio and that nobody was shown the link of",
+            value=self._orphans(),
         )
         if self._receiver is not None:
             webhooks = GaugeMetricFamily("passerelle_webhooks", "Webhooks by outcome", labels=["outcome"])

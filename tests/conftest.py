@@ -25,6 +25,8 @@ from bridge.demo.peers.livekit import LiveKit
 from bridge.demo.peers.postgres import Postgres
 from bridge.demo.peers.process import Peer
 from bridge.demo.peers.synapse import Synapse
+from bridge.demo.visio.stand_in import StandIn, behind
+from bridge.demo.visio.switches import Switches
 from tests.support.bridges import LocalBridge, bridge_settings
 from tests.support.slots import Slot, Slots
 from tests.support.webhook_relay import WebhookRelay
@@ -128,6 +130,16 @@ def livekit(tmp_path_factory: pytest.TempPathFactory, webhook_relay: WebhookRela
 
 
 @pytest.fixture(scope="session")
+def visio(livekit: LiveKit) -> Iterator[StandIn]:
+    """The shared stand-in for Visio, before the shared SFU.
+
+    A test that changes its switches, or lets it do wrong, takes ``make_visio``.
+    """
+    with StandIn(behind(livekit)) as stand_in:
+        yield stand_in
+
+
+@pytest.fixture(scope="session")
 def chromium_program() -> Path:
     """The browser; see ``bridge.demo.peers.chromium.ARGUMENTS`` for how to start it."""
     return chromium_peer.install()
@@ -189,6 +201,31 @@ def make_postgres(tmp_path: Path, own_peers: list[Peer]) -> Callable[..., Postgr
         return server
 
     return make
+
+
+class MakeVisio(Protocol):
+    """What the fixture ``make_visio`` is."""
+
+    def __call__(self, livekit: LiveKit | None = None, **switches: Any) -> StandIn:
+        """Make a stand-in for Visio, running already.
+
+        Args:
+            livekit: The SFU behind it; without one, nobody can join its meetings.
+            switches: As for ``bridge.demo.visio.switches.Switches``; may be changed later, too.
+        """
+
+
+@pytest.fixture
+def make_visio() -> Iterator[MakeVisio]:
+    """Make stand-ins for Visio of the test's own, to be hurt; stopped at its end."""
+    with ExitStack() as running:
+
+        def make(livekit: LiveKit | None = None, **switches: Any) -> StandIn:
+            given = Switches(**switches)
+            made = StandIn(behind(livekit), switches=given) if livekit else StandIn(switches=given)
+            return running.enter_context(made)
+
+        yield make
 
 
 class MakeBridge(Protocol):

@@ -30,6 +30,8 @@ class Timings:
         resume_window_ms: How long after its end a call's link can bring a new card.
         clock_ms: The slow clock: time between looks when nothing hints.
         second_look_ms: When to look again after somebody was missed once.
+        poll_ms: Time between looks at a call that is not over, where no webhooks hint; None: the slow clock.
+        unseen_ms: How long a call lasts in which nobody can tell who is in.
     """
 
     grace_ms: int = 5 * 60_000
@@ -37,6 +39,8 @@ class Timings:
     resume_window_ms: int = 12 * 3_600_000
     clock_ms: int = 30_000
     second_look_ms: int = 2_000
+    poll_ms: int | None = None
+    unseen_ms: int = 12 * 3_600_000
 
 
 def opened(call: Call, meeting: Meeting) -> Call:
@@ -53,7 +57,18 @@ def opened(call: Call, meeting: Meeting) -> Call:
         sfu_room=meeting.sfu_room,
         secret=meeting.secret or call.secret,
         access=meeting.access,
-        adopted=meeting.adopted,
+        adopted=call.adopted or meeting.adopted,
+        unseen=meeting.unseen,
+        dial_in=meeting.dial_in,
+    )
+
+
+def located(call: Call, meeting: Meeting) -> Call:
+    """The call once its meeting is found elsewhere, or for the first time; its link stays."""
+    return call.but(
+        sfu_room=meeting.sfu_room or call.sfu_room,
+        access=meeting.access or call.access,
+        dial_in=meeting.dial_in or call.dial_in,
     )
 
 
@@ -67,6 +82,8 @@ def advance(call: Call, now: int, timings: Timings) -> Call:
 
 
 def _advance_open(call: Call, now: int, timings: Timings) -> Call:
+    if call.unseen:
+        return end(call, now, EndReason.TIMEOUT) if now >= call.started_ts + timings.unseen_ms else call
     if call.visible:
         first = min(p.joined_ts for p in call.visible)
         return call.but(state=CallState.ACTIVE, first_join_ts=first, empty_since_ts=None)
@@ -93,27 +110,50 @@ def end(call: Call, now: int, reason: EndReason) -> Call:
     For reason ``EMPTY`` the end is when the last one left, not when the grace ran out, because
     that is how long people say that a meeting lasted. Nobody is in an ended call, so the roster
     goes; the numbers stay. The link goes too, to ``former_url`` if the call can be resumed; else its
-    secret is forgotten.
+    secret is forgotten, unless people are in a meeting that goes on without the room (``UNTIED``).
     """
     if call.state.is_over:
         return call
     ended_ts = now
     if reason is EndReason.EMPTY and call.empty_since_ts is not None:
         ended_ts = call.empty_since_ts
-    resumable = reason in (EndReason.EMPTY, EndReason.TIMEOUT)
+    by_itself = reason in (EndReason.EMPTY, EndReason.TIMEOUT)
+    resumable = by_itself and call.sfu_room is not None and not call.unseen
+    lingers = reason is EndReason.UNTIED and bool(call.secret and call.participants) and not call.adopted
     return call.but(
         state=CallState.ENDED,
         ended_ts=ended_ts,
         end_reason=reason,
         url=None,
         former_url=call.url if resumable else None,
-        secret=call.secret if resumable else "",
+        secret=call.secret if resumable or lingers else "",
+        lingers=lingers,
+        peak=call.peak - call.doubt,
+        doubt=0,
         participants=(),
         empty_since_ts=None,
         stale_since_ts=None,
         recording=False,
         transcription=False,
     )
+
+
+def linger(call: Call, inside: bool, now: int, timings: Timings) -> Call:
+    """A meeting that goes on without its room, after a look; once it has been empty for the grace it closes.
+
+    Args:
+        call: A call that ``lingers``.
+        inside: Whether somebody is in who can be seen by the others.
+        now: Milliseconds since the epoch.
+        timings: How long things last.
+    """
+    if inside:
+        return call.but(empty_since_ts=None)
+    if call.empty_since_ts is None:
+        call = call.but(empty_since_ts=now)
+    if now < _grace_end(call, timings):
+        return call
+    return call.but(lingers=False, closing=True, secret="", empty_since_ts=None, denied=())
 
 
 def fail(call: Call, cause: str, reference: str, now: int) -> Call:
@@ -134,17 +174,21 @@ def next_look(call: Call, now: int, timings: Timings) -> int:
     """When to look at the call if nothing hints before: always later than ``now``.
 
     The slow clock, or earlier if a grace or time-out ends before or somebody was missed once.
-    A call that ended by itself is looked at on the slow clock while it can be resumed; for all
+    A call that is over is looked at on the slow clock while it can be resumed or lingers; for all
     others that are over the answer is `NEVER`.
     """
-    if call.state.is_over:
-        return now + timings.clock_ms if resumable(call, now, timings) else NEVER
-    due = [now + timings.clock_ms]
+    if call.state.is_over and not call.lingers:
+        return _tick(now, timings.clock_ms) if resumable(call, now, timings) else NEVER
+    if call.unseen:
+        return max(call.started_ts + timings.unseen_ms, now + 1)
+    # A meeting that does not exist yet is nothing that could hint.
+    period = timings.clock_ms if call.sfu_room is None else timings.poll_ms or timings.clock_ms
+    due = [now + period if call.participants else _tick(now, period)]
     if any(p.missed for p in call.participants):
         due.append(now + timings.second_look_ms)
     if call.state is CallState.OPEN:
         due.append(call.started_ts + timings.open_timeout_ms)
-    if call.state is CallState.ACTIVE and call.empty_since_ts is not None:
+    if call.empty_since_ts is not None:
         due.append(_grace_end(call, timings))
     # What is past already waits for an SFU that answers.
     return min(moment for moment in due if moment > now)
@@ -191,12 +235,21 @@ def resumed(call: Call, now: int, new_id: str) -> Call:
         thread_id=call.thread_id,
         encrypted_room=call.encrypted_room,
         access=call.access,
+        dial_in=call.dial_in,
     )
 
 
 def spent(call: Call) -> Call:
     """The old call once its link has gone over to a new one."""
     return call.but(former_url=None)
+
+
+def _tick(now: int, period_ms: int) -> int:
+    """The next tick of a clock that is the same for all calls.
+
+    Empty meetings are looked at together, because one question to the SFU does for many of them.
+    """
+    return (now // period_ms + 1) * period_ms
 
 
 def _grace_end(call: Call, timings: Timings) -> int:

@@ -67,6 +67,8 @@ class Participant:
         joined_ts: When they came in, milliseconds.
         missed: How many looks in a row the SFU did not list them; they are gone at two.
         hidden: Receives media but is not shown to others; counted as listening.
+        hand: Their hand is raised.
+        role: What Visio made them in this meeting (``owner``, ``administrator``, ``member``), or None.
     """
 
     identity: str
@@ -77,25 +79,43 @@ class Participant:
     joined_ts: int
     missed: int = 0
     hidden: bool = False
+    hand: bool = False
+    role: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DialIn:
+    """How to join by telephone.
+
+    Attributes:
+        number: What to call, as Visio writes it.
+        pin: What to type then, digits.
+    """
+
+    number: str
+    pin: str
 
 
 class ActionKind(enum.StrEnum):
-    """What an organiser can have done to somebody in a meeting."""
+    """What an organiser can have done to somebody."""
 
     MUTE = "mute"
     KICK = "kick"
+    RING = "ring"
+    """Call a member of the Matrix room, who is not in the meeting."""
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something to do in the SFU, asked for in chat, and to be answered there once it is done.
+    """Something that only a peer can do or knows, asked for in chat, and answered there once it is done.
 
     Attributes:
         kind: What to do.
-        identity: To whom, by SFU identity.
+        identity: To whom, by SFU identity; by Matrix user id for `ActionKind.RING`.
         name: What they were called when it was asked.
         thread: Root of the thread it was asked in; empty for the main timeline.
         asked_ts: When it was asked, milliseconds.
+        by: Matrix user who asked (`ActionKind.RING`).
     """
 
     kind: ActionKind
@@ -103,6 +123,7 @@ class Action:
     name: str
     thread: str
     asked_ts: int
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +135,17 @@ class Call:
         room_id: The Matrix room that the card stands in.
         state: See `CallState`.
         provider: Name of the provider that made or found the meeting.
-        adopted: The meeting existed before; ending the call only unties it.
+        adopted: The meeting is not the bridge's: somebody posted its link, which stands in ``url`` from
+            the start. Ending the call only unties it.
         subject: What it is about, one line, or None.
-        url: The link people follow; None before the provider answered and once the call is over.
+        url: The link people follow; None before the provider answered (unless ``adopted``) and once the
+            call is over.
         former_url: The link of a call that ended by itself; people who gather again behind it get a
             new card (`bridge.calls.lifecycle.resumed`).
-        sfu_room: Name of the room in the SFU.
+        sfu_room: Name of the room in the SFU; None while a followed link leads to no meeting yet.
+        unseen: Nobody can tell who is in, because there is no SFU to ask. Such a call ends by command, or
+            half a day after its start.
+        dial_in: How to join by telephone, where that is possible.
         secret: What the join link proves (``livekit`` provider); empty otherwise.
         started_by: Matrix user who asked for it.
         started_by_name: How that user is called on the card.
@@ -129,22 +155,28 @@ class Call:
         ended_ts: When it ended.
         end_reason: Why it ended.
         failure: Key of the cause when the state is ``FAILED``.
-        reference: What an error message shows so that the log can be found.
-        empty_since_ts: Since when nobody is in (``ACTIVE`` only).
+        reference: What an error message shows so that the log can be found; None if nobody asked for the
+            call (a link was posted), and then nothing is said when it cannot be opened.
+        empty_since_ts: Since when nobody is in (``ACTIVE``, or while it ``lingers``).
         stale_since_ts: Since when the SFU could not be asked.
         participants: Who is in, in order of arrival.
         peak: Most people in at once.
+        doubt: How much of ``peak`` rests on people whom the SFU did not list at the last look: whoever is
+            missed once still counts as in, but may have left before somebody else came.
         came: How many different people came in.
         recording: A recording is in progress.
         transcription: A transcription is in progress.
         encrypted_room: The Matrix room is end-to-end encrypted.
         access: Visio's access level (``public``, ``trusted``, ``restricted``) or None.
         closing: The meeting still has to be ended in the SFU, which may be away at the moment.
+        lingers: The room has let go of the call, and the people in the meeting go on without it; its link
+            lets people in until it has been empty for the grace.
         warned: The room was told that opening takes longer than usual.
         askers: Threads (empty: the main timeline) of those who asked while the call was being opened;
             each gets the link once there is one.
         pending: What is still to be done in the SFU.
-        denied: SFU identities that were put out and must not come back until the call is over.
+        denied: SFU identities, and ids of Matrix users, that were put out and must not come back until the
+            call is over.
         version: Grows by one with every stored change; guards against lost updates.
     """
 
@@ -160,6 +192,8 @@ class Call:
     url: str | None = None
     former_url: str | None = None
     sfu_room: str | None = None
+    unseen: bool = False
+    dial_in: DialIn | None = None
     secret: str = ""
     thread_id: str | None = None
     first_join_ts: int | None = None
@@ -171,12 +205,14 @@ class Call:
     stale_since_ts: int | None = None
     participants: tuple[Participant, ...] = ()
     peak: int = 0
+    doubt: int = 0
     came: int = 0
     recording: bool = False
     transcription: bool = False
     encrypted_room: bool = False
     access: str | None = None
     closing: bool = False
+    lingers: bool = False
     warned: bool = False
     askers: tuple[str, ...] = ()
     pending: tuple[Action, ...] = ()

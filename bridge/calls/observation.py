@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from bridge.calls.model import Call, CallState, Participant
-from bridge.calls.ports import Seen
+from bridge.calls.ports import Seen, Sight
 
 MISSES = 2
 """So many looks in a row without somebody mean that they left; one may fall into a reconnection."""
@@ -27,7 +27,7 @@ class Unreachable:
 
 UNREACHABLE = Unreachable()
 
-Look: TypeAlias = tuple[Seen, ...] | Unreachable
+Look: TypeAlias = Sight | Unreachable
 
 
 def merge(
@@ -46,7 +46,7 @@ def merge(
 
     Args:
         call: The call before; one that is not open or active comes back unchanged.
-        look: Whom the SFU lists, or `UNREACHABLE`.
+        look: What the SFU says, or `UNREACHABLE`.
         now: Milliseconds since the epoch.
         gone: SFU identities that left for sure: a webhook said so, or the bridge removed them.
         came_before: `person_key` of everybody who was in this call before, so that who comes back
@@ -57,9 +57,17 @@ def merge(
     if isinstance(look, Unreachable):
         stale_since = now if call.stale_since_ts is None else call.stale_since_ts
         return call.but(stale_since_ts=stale_since)
-    after = call.but(participants=_roster(call.participants, look, now, gone), stale_since_ts=None)
+    after = call.but(
+        participants=_roster(call.participants, look.participants, now, gone),
+        stale_since_ts=None,
+        recording=look.recording,
+        transcription=look.transcription,
+        access=look.access or call.access,
+    )
     came = call.came + sum(key not in came_before for key in newcomers(call, after))
-    return after.but(came=came, peak=max(call.peak, after.count))
+    certain = max(call.peak - call.doubt, sum(p.missed == 0 for p in after.visible))
+    peak = max(certain, after.count)
+    return after.but(came=came, peak=peak, doubt=peak - certain)
 
 
 def newcomers(before: Call, after: Call) -> frozenset[str]:
@@ -108,4 +116,6 @@ def _participant(seen: Seen, known: Participant | None, now: int) -> Participant
         user_id=seen.user_id,
         joined_ts=joined_ts,
         hidden=seen.hidden,
+        hand=seen.hand,
+        role=seen.role,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from bridge.calls.model import Call, ParticipantKind
+from bridge.calls.model import Call, DialIn, ParticipantKind
 
 
 class SfuUnreachable(Exception):
@@ -48,6 +48,8 @@ class Seen:
         user_id: Real Matrix user id, or None.
         joined_ts: When the SFU saw them come in, milliseconds.
         hidden: Receives media without being shown to others.
+        hand: Their hand is raised.
+        role: What Visio made them in this meeting (``owner``, ``administrator``, ``member``), or None.
     """
 
     identity: str
@@ -57,17 +59,90 @@ class Seen:
     user_id: str | None
     joined_ts: int
     hidden: bool = False
+    hand: bool = False
+    role: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one look at a meeting shows.
+
+    Attributes:
+        participants: Who is in right now: only active participants.
+        recording: A recording is in progress.
+        transcription: A transcription is in progress.
+        access: Visio's access level at the moment, or None if this look does not tell.
+    """
+
+    participants: tuple[Seen, ...] = ()
+    recording: bool = False
+    transcription: bool = False
+    access: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Meeting:
-    """What a provider made: the link people follow and the SFU room behind it."""
+    """What a provider made or found: the link people follow and the SFU room behind it.
+
+    Attributes:
+        url: The link.
+        sfu_room: Name of the room in the SFU; None if the meeting does not exist yet, or if nobody can
+            tell (``unseen``).
+        secret: What the link proves, where it holds a secret.
+        access: Visio's access level (``public``, ``trusted``, ``restricted``), or None if unknown.
+        adopted: It was not made by the bridge.
+        unseen: There is no SFU to ask who is in.
+        dial_in: How to join by telephone, where that is possible.
+    """
 
     url: str
-    sfu_room: str
+    sfu_room: str | None
     secret: str = ""
     access: str | None = None
     adopted: bool = False
+    unseen: bool = False
+    dial_in: DialIn | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Somebody whom the bridge lets into a meeting.
+
+    Attributes:
+        identity: Their SFU identity.
+        name: How the others see them, already made safe.
+        known: They belong to the own homeserver, so that Visio shows them as a colleague.
+        publish: They may send picture, sound and data.
+        hidden: The others are not told of them.
+    """
+
+    identity: str
+    name: str
+    known: bool = False
+    publish: bool = True
+    hidden: bool = False
+
+
+class Links(Protocol):
+    """Knows which links lead to meetings that can be followed. Pure: nothing is requested."""
+
+    def read(self, text: str) -> str | None:
+        """The link in its normal form, if the text is exactly one link to a configured Visio host."""
+
+    def find(self, text: str) -> tuple[str, ...]:
+        """Links in the first lines of a message, each in its normal form, quoted text left out."""
+
+
+class NoLinks:
+    """Fills `Links` where there is no Visio: finds nothing."""
+
+    def read(self, _text: str) -> str | None:
+        """No link."""
+        return None
+
+    def find(self, _text: str) -> tuple[str, ...]:
+        """No link."""
+        return ()
 
 
 class Provider(Protocol):
@@ -76,10 +151,22 @@ class Provider(Protocol):
     name: str
 
     async def open(self, call: Call) -> Meeting:
-        """Make a meeting for a call in state ``OPENING``. Safe to repeat for the same call.
+        """Make a meeting for a call in state ``OPENING``, or find it if the call is adopted.
+
+        Safe to repeat for the same call.
 
         Raises:
             ProviderFailure: with the cause and whether repeating can help.
+        """
+
+    async def locate(self, call: Call) -> Meeting | None:
+        """Where the meeting of a call in which nobody is is by now; None if there is nothing new to say.
+
+        Asked on the slow clock while a followed link led to no meeting yet, or to one that may move. A
+        provider whose meetings stay where they are answers None without asking anybody.
+
+        Raises:
+            ProviderFailure: nobody could say.
         """
 
     async def prepare(self, call: Call) -> None:
@@ -89,8 +176,8 @@ class Provider(Protocol):
             SfuUnreachable: the SFU did not answer.
         """
 
-    async def who(self, call: Call) -> tuple[Seen, ...]:
-        """Who is in the meeting right now: only active participants.
+    async def who(self, call: Call) -> Sight:
+        """Who is in the meeting right now, and what goes on in it.
 
         Raises:
             SfuUnreachable: the SFU did not answer. An unknown room is an empty one.
@@ -101,6 +188,13 @@ class Provider(Protocol):
 
         Raises:
             SfuUnreachable: the SFU did not answer.
+        """
+
+    def token(self, call: Call, admission: Admission) -> str:
+        """A token with which one person joins the call's SFU room; never an administrator's.
+
+        Raises:
+            ValueError: the identity is not one that this provider's meetings admit.
         """
 
     async def remove(self, call: Call, identity: str) -> None:

@@ -11,6 +11,7 @@ from appservice.operations import SendEvent
 from appservice.rooms import RoomFacts
 from appservice.unit_of_work import UnitOfWork
 from appservice.worker import reference
+from bridge.chat.ages import age_of
 from bridge.chat.styles import RoomStyles
 from bridge.commands import answers, grammar, refusals
 from bridge.commands.registry import HANDLERS
@@ -36,7 +37,7 @@ class CommandDesk:
         command = self._read(event, direct=facts.is_direct)
         if command is None:
             return
-        if self._age(event, work.now) > self._max_age_ms:
+        if age_of(event, work.now) > self._max_age_ms:
             await self._missed(work)
             return
         request = Request(
@@ -61,13 +62,6 @@ class CommandDesk:
             mentions=content.get("mentions", ()),
             formatted=content.get("formatted_body"),
         )
-
-    def _age(self, event: Event, now: int) -> int:
-        """How old the message is, by our own homeserver's word if it gave one."""
-        age = event.content.get("age")
-        if isinstance(age, int):
-            return age + max(0, now - event.received_ts)
-        return now - event.origin_ts
 
     async def _missed(self, work: UnitOfWork) -> None:
         """One "please ask again" per room and outage, however many commands were missed."""

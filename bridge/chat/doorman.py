@@ -10,6 +10,7 @@ from appservice.errors import HomeserverUnreachable, MatrixError
 from appservice.intents import Actors
 from appservice.rooms import load
 from bridge.commands.request import MODERATOR, readable
+from bridge.keeper.ports import Member
 from bridge.policy import Policy, Right
 
 log = structlog.get_logger()
@@ -19,7 +20,7 @@ _REMEMBER_MOST = 2_000
 
 
 class HomeserverDoorman:
-    """Fills `bridge.keeper.reconciler.Doorman`."""
+    """Fills `bridge.keeper.ports.Doorman`."""
 
     def __init__(self, actors: Actors, database: Database, policy: Policy, *, large_room: int) -> None:
         """Build it.
@@ -42,15 +43,24 @@ class HomeserverDoorman:
         known = self._names.get((room_id, user_id))
         if known is not None:
             return known
+        member = await self.member(room_id, user_id)
+        found = member.name or readable(user_id)
+        if member.joined is not None:
+            self._names[room_id, user_id] = found
+        return found
+
+    async def member(self, room_id: str, user_id: str) -> Member:
+        """Whether a user is in a room, and their display name there."""
         try:
             event = await self._actors.bot.state_event(room_id, "m.room.member", user_id)
         except (HomeserverUnreachable, MatrixError) as error:
-            log.info("name.unknown", why=type(error).__name__)
-            return readable(user_id)
-        name = (event or {}).get("content", {}).get("displayname")
-        found = name if isinstance(name, str) and name.strip() else readable(user_id)
-        self._names[room_id, user_id] = found
-        return found
+            log.info("member.unknown", why=type(error).__name__)
+            return Member()
+        content = (event or {}).get("content", {})
+        name = content.get("displayname")
+        return Member(
+            name if isinstance(name, str) and name.strip() else None, content.get("membership") == "join"
+        )
 
     async def may_open(self, room_id: str, user_id: str) -> bool:
         """Whether the room is small enough, or the user one of its moderators."""

@@ -36,6 +36,7 @@ class RoomLife:
         bot_id: str,
         own_server: str,
         organisation: str,
+        adopts_links: bool = False,
     ) -> None:
         self._ledger = ledger
         self._policy = policy
@@ -43,6 +44,7 @@ class RoomLife:
         self._bot_id = bot_id
         self._own_server = own_server
         self._organisation = organisation
+        self._adopts_links = adopts_links
 
     async def member(self, event: Event, facts: RoomFacts, work: UnitOfWork) -> None:
         """The bot was invited, joined, or is out; others matter to the runtime only."""
@@ -76,7 +78,8 @@ class RoomLife:
             await self._tell_encrypted(work)
         elif memory.welcomed_ts is None:
             voice = (await self._styles.of_room(work)).voice
-            await self._say(work, answers.welcome(voice, organisation=self._organisation))
+            welcome = answers.welcome(voice, organisation=self._organisation, adopt_links=self._adopts_links)
+            await self._say(work, welcome)
             await rooms.remember(work, welcomed_ts=work.now)
 
     async def _out(self, work: UnitOfWork) -> None:

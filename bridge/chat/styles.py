@@ -6,7 +6,7 @@ import dataclasses
 
 from appservice.unit_of_work import UnitOfWork
 from bridge.calls.model import Call
-from bridge.projections.card_words import CardStyle
+from bridge.projections.style import CardStyle
 from bridge.store import rooms
 
 

@@ -10,13 +10,16 @@ from collections.abc import Sequence
 from typing import Any, Literal
 from urllib.parse import quote
 
-from bridge.calls.model import Call, CallState, Participant
+from bridge.calls.model import ActionKind, Call, CallState, Participant
 from bridge.commands import refusals
-from bridge.commands.grammar import Verb
+from bridge.commands.words import Verb
 from bridge.locale import LANGUAGES, Message, Text, Voice, mark
 from bridge.locale.text import NOTHING, link
-from bridge.projections import card_words
+from bridge.projections.card_words import headline, since_line
 from bridge.projections.names import SUBJECT_LIMIT, display_name, one_line, person, quoted_name
+from bridge.projections.roster import alerts_line, people_line, tells_who
+from bridge.projections.style import MAX_NAMES, CardStyle
+from bridge.projections.ways_in import join_line
 
 MOST_RUNG = 10
 """Most people that one message may call (CONTRACT §4)."""
@@ -142,34 +145,47 @@ def help_text(voice: Voice, *, support: str = "", adopt: bool = True, organisers
     )
 
 
-def already_open(voice: Voice, call: Call) -> Message:
-    """Somebody wants to open a meeting where there is one."""
-    return _with_link(
-        voice, call, mark("A meeting is already open: {subject}"), mark("A meeting is already open.")
-    )
+def already_open(voice: Voice, call: Call, *, wanted: str | None = None) -> Message:
+    """Somebody wants to open a meeting where there is one.
+
+    Args:
+        voice: How to say it.
+        call: The open one.
+        wanted: The subject that they gave; it is said that the open meeting does not take it.
+    """
+    if call.state is CallState.OPENING:
+        return being_opened(voice, call)
+    subject = one_line(call.subject or "", SUBJECT_LIMIT)
+    if subject:
+        first = voice.text("A meeting is already open: {subject}", subject=subject)
+        keeps = voice.text("The open meeting keeps its subject.")
+    else:
+        first = voice.text("A meeting is already open.")
+        keeps = voice.text("The open meeting stays without a subject.")
+    hint = keeps if wanted and one_line(wanted, SUBJECT_LIMIT) != subject else NOTHING
+    return Message.of(first, join_line(call.url, voice), hint)
 
 
 def link_again(voice: Voice, call: Call) -> Message:
     """The link, once more."""
     if call.state is CallState.OPENING:
-        return being_opened(voice)
-    return Message.of(card_words.headline(call, voice).strong(), card_words.join_line(call.url, voice))
+        return being_opened(voice, call)
+    return Message.of(headline(call, voice).strong(), join_line(call.url, voice))
 
 
-def being_opened(voice: Voice) -> Message:
-    """Somebody asked, the meeting is not there yet."""
+def being_opened(voice: Voice, call: Call) -> Message:
+    """Somebody asked, the meeting is not there yet, or cannot be made yet."""
+    if call.warned:
+        return Message.of(
+            voice.text(
+                "Visio is not answering at the moment."
+                " I keep trying; the link will be here once the meeting is open."
+            )
+        )
     return Message.of(voice.text("The meeting is being opened; its link will be here in a moment."))
 
 
-def _with_link(voice: Voice, call: Call, with_subject: str, alone: str) -> Message:
-    if call.state is CallState.OPENING:
-        return being_opened(voice)
-    subject = one_line(call.subject or "", SUBJECT_LIMIT)
-    first = voice.text(with_subject, subject=subject) if subject else voice.text(alone)
-    return Message.of(first, card_words.join_line(call.url, voice))
-
-
-def status(call: Call, style: card_words.CardStyle, *, named: bool = True) -> Message:
+def status(call: Call, style: CardStyle, *, named: bool = True) -> Message:
     """State, since when, and who is in, by the rules of the card.
 
     Args:
@@ -179,23 +195,32 @@ def status(call: Call, style: card_words.CardStyle, *, named: bool = True) -> Me
     """
     voice = style.voice
     if call.state is CallState.OPENING:
-        return being_opened(voice)
+        return being_opened(voice, call)
     if call.state.is_over:
         return refusals.nothing_open(voice)
     people = NOTHING
     if call.state is CallState.ACTIVE:
-        people = card_words.people_line(call, voice, named=named and style.names != "never")
+        people = people_line(call, voice, named=named and style.names != "never" and tells_who(call))
     return Message.of(
-        card_words.headline(call, voice).strong(),
-        card_words.since_line(call, style),
+        headline(call, voice).strong(),
+        since_line(call, style),
         people,
-        card_words.alerts_line(call, style),
+        alerts_line(call, style),
     )
 
 
 def pong(voice: Voice) -> Message:
     """The answer to ``ping``."""
     return Message.of(voice.text("I am here."))
+
+
+def too_many_commands(voice: Voice) -> Message:
+    """More was asked in this room than one reads; for a while only what cannot wait is done."""
+    return Message.of(
+        voice.text(
+            "Too many commands in this room. Wait a minute; until then only opening and `{prefix} end` work."
+        )
+    )
 
 
 def version(voice: Voice, number: str) -> Message:
@@ -272,7 +297,7 @@ def ring(voice: Voice, people: Sequence[tuple[str, str]], caller: str, call: Cal
         )
     else:
         line = voice.text("{people}: {caller} is calling you to the meeting.", **values)
-    return Message.of(line, card_words.join_line(call.url, voice))
+    return Message.of(line, join_line(call.url, voice))
 
 
 def too_many_called(voice: Voice) -> Message:
@@ -281,6 +306,28 @@ def too_many_called(voice: Voice) -> Message:
         voice.text(
             "I have called the first {most} people. For the others, type `{prefix} call` again.",
             most=MOST_RUNG,
+        )
+    )
+
+
+def not_in_room(voice: Voice, names: Sequence[str]) -> Message:
+    """People were called who would not hear it."""
+    return Message.of(
+        voice.plural(
+            "{names} is not in this room and does not hear the call: invite them first.",
+            "{names} are not in this room and do not hear the call: invite them first.",
+            len(names),
+            names=voice.names([quoted_name(voice, name) for name in names]),
+        )
+    )
+
+
+def called_just_now(voice: Voice, names: Sequence[str]) -> Message:
+    """People were called whom somebody in this room has called within the last minute."""
+    return Message.of(
+        voice.text(
+            "{names}: called less than a minute ago. Wait a little before calling again.",
+            names=voice.names([person(voice, name) for name in names]),
         )
     )
 
@@ -295,15 +342,35 @@ def kicked(voice: Voice, who: Participant | str) -> Message:
     return Message.of(voice.text("I removed {name} from the meeting.", name=_called(voice, who)))
 
 
-def ambiguous_name(voice: Voice, candidates: Sequence[Participant]) -> Message:
-    """A name fits several participants; nothing was done."""
-    shown = [display_name(voice, participant) for participant in candidates[: card_words.MAX_NAMES]]
-    return Message.of(
+def ambiguous_name(
+    voice: Voice, kind: ActionKind, name: str, candidates: Sequence[Participant], *, near: int
+) -> Message:
+    """A name fits several participants; nothing was done. They are told apart by when they came.
+
+    Args:
+        voice: How to say it.
+        kind: What was asked.
+        name: The name that was given.
+        candidates: Whom it fits, in the order that their numbers follow.
+        near: A time of the meeting; only times of another day than that carry their date.
+    """
+    listed = [
         voice.text(
-            "This name fits several people: {names}. I did nothing; write the whole name.",
-            names=voice.names(shown, len(candidates) - len(shown)),
+            "{number}: {name}, since {clock}",
+            number=number,
+            name=display_name(voice, candidate),
+            clock=voice.clock(candidate.joined_ts, near=near),
         )
-    )
+        for number, candidate in enumerate(candidates[:MAX_NAMES], 1)
+    ]
+    again = voice.text(_BY_NUMBER[kind], name=person(voice, name))
+    return Message.of(voice.text("This name fits several people:"), *listed, again)
+
+
+_BY_NUMBER = {
+    ActionKind.MUTE: mark("I did nothing. To say who, add the number: `{prefix} mute {name} 2`"),
+    ActionKind.KICK: mark("I did nothing. To say who, add the number: `{prefix} kick {name} 2`"),
+}
 
 
 def nobody_called(voice: Voice, name: str) -> Message:
@@ -316,9 +383,9 @@ def nobody_called(voice: Voice, name: str) -> Message:
     )
 
 
-def untied(voice: Voice) -> Message:
-    """A meeting that the room only followed goes on without it."""
-    return Message.of(voice.text("This room no longer follows the meeting, which may go on."))
+def followed_already(voice: Voice) -> Message:
+    """The link is that of the meeting whose card stands in the room."""
+    return Message.of(voice.text("This room follows this meeting already."))
 
 
 def _called(voice: Voice, who: Participant | str) -> str:

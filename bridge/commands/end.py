@@ -27,14 +27,19 @@ async def end_call(command: End, request: Request) -> None:
         asked = await questions.take(request.work, _QUESTION, request.sender)
         if not (command.confirmed and asked):
             await questions.ask(request.work, _QUESTION, request.sender, _PATIENCE_MS)
-            await request.answer(answers.confirm_end(request.voice, call.count))
+            await request.answer(answers.confirm_end(request.voice, call.count), urgent=True)
             return
     ended = lifecycle.end(call, request.work.now, EndReason.COMMAND).but(closing=not call.adopted)
     await request.house.ledger.save(request.work, request.record, ended)
 
 
 def cuts_off_others(call: Call, user_id: str) -> bool:
-    """Whether ending a call would surprise people: three or more others inside, or an outsider ends it."""
+    """Whether ending a call would surprise people: three or more others inside, or an outsider ends it.
+
+    One that the room only follows goes on without it, and so does one whose SFU nobody can ask.
+    """
+    if call.adopted or call.unseen:
+        return False
     inside = any(participant.user_id == user_id for participant in call.visible)
     others = call.count - inside
     return others >= _MANY or (not inside and call.count > 0)

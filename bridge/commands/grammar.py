@@ -10,13 +10,12 @@ from __future__ import annotations
 import difflib
 import functools
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
 from urllib.parse import urlsplit
 
 from bridge.commands import mentions as people
+from bridge.commands.words import ASKED_ABOUT, LANGUAGES, SHY, SPELLED, WORDS, Verb, fold
 from bridge.projections.names import SUBJECT_LIMIT, one_line
 
 
@@ -116,47 +115,10 @@ class NearMiss:
     word: str
 
 
-class Verb(Enum):
-    """What the words mean."""
-
-    HELP = auto()
-    LINK = auto()
-    STATUS = auto()
-    PING = auto()
-    VERSION = auto()
-    OPEN_SEPARATE = auto()
-    END = auto()
-    RING = auto()
-    ADOPT = auto()
-    MUTE = auto()
-    KICK = auto()
-    LANGUAGE = auto()
-    LANGUAGE_WITH_CODE = auto()
-
-
 Command = (
     Open | OpenSeparate | Help | Link | Status | Ping | Version | Ring | Adopt | End | Mute | Kick
     | SetLanguage | Usage
 )  # fmt: skip
-
-_WORDS = {
-    Verb.HELP: ("aide", "help", "hilfe"),
-    Verb.LINK: ("lien", "link"),
-    Verb.STATUS: ("statut", "status"),
-    Verb.PING: ("ping",),
-    Verb.VERSION: ("version",),
-    Verb.OPEN_SEPARATE: ("ouvrir", "open"),
-    Verb.END: ("fin", "end", "stop", "terminer", "ende", "beenden"),
-    Verb.RING: ("appeler", "call", "inviter", "invite"),
-    Verb.ADOPT: ("lier", "adopt"),
-    Verb.MUTE: ("muet", "mute"),
-    Verb.KICK: ("expulser", "kick"),
-    Verb.LANGUAGE: ("langue", "lang"),
-    # "Sprache und Kultur" is a fine subject: the German word counts with a language only.
-    Verb.LANGUAGE_WITH_CODE: ("sprache",),
-}
-WORDS = {word: verb for verb, words in _WORDS.items() for word in words}
-"""Every word of the grammar, folded, and what it means."""
 
 _ALONE: dict[Verb, Command] = {
     Verb.HELP: Help(),
@@ -166,17 +128,10 @@ _ALONE: dict[Verb, Command] = {
     Verb.VERSION: Version(),
     Verb.OPEN_SEPARATE: OpenSeparate(),
     Verb.END: End(),
-    Verb.LANGUAGE_WITH_CODE: Usage(Verb.LANGUAGE),
 }
-_LANGUAGES = {
-    "fr": ("fr", "francais", "french", "franzosisch"),
-    "en": ("en", "anglais", "english", "englisch"),
-    "de": ("de", "allemand", "german", "deutsch"),
-}
-_CODES: dict[str, Command] = {name: SetLanguage(code) for code, names in _LANGUAGES.items() for name in names}
+_CODES: dict[str, Command] = {name: SetLanguage(code) for code, names in LANGUAGES.items() for name in names}
 _OPTIONAL: dict[Verb, dict[str, Command]] = {
     Verb.END: dict.fromkeys(("oui", "yes", "ja"), End(confirmed=True)),
-    Verb.LANGUAGE_WITH_CODE: _CODES,
 }
 _LONGEST_WORD = max(map(len, WORDS))
 _PUNCTUATION = " \u00a0\u202f\t.,;:!?…"
@@ -234,21 +189,23 @@ def parse(
 
 def _command(argument: str, mentions: Sequence[str], formatted: str | None) -> Command | NearMiss:
     first = argument.split(None, 1)[0] if argument else ""
-    word = _fold(first.strip(_PUNCTUATION))
+    word = fold(first.strip(_PUNCTUATION))
     tail = argument[len(first) :].strip()
     if not word and not tail.strip(_PUNCTUATION):
         return Help() if "?" in argument else Open(mentions=people.find("", mentions, formatted).users)
     alone = not tail.strip(_PUNCTUATION)
-    command = _known(WORDS.get(word), tail, alone, mentions, formatted)
+    command = _known(word, tail, alone, mentions, formatted)
     if command is not None:
         return command
-    if alone and word in _LANGUAGES:
+    if alone and word in LANGUAGES:
         return Usage(Verb.LANGUAGE)  # a language without its command; far from a subject, and from "end"
+    if alone and word in ASKED_ABOUT:
+        return NearMiss(ASKED_ABOUT[word])
     if alone and word not in WORDS:
         near = difflib.get_close_matches(word, WORDS, n=1, cutoff=_NEAR)
         # Ending is no guess to make lightly: "fini" is close enough, "final" is a subject.
         if near and (WORDS[near[0]] is not Verb.END or _alike(word, near[0]) >= _NEAR_END):
-            return NearMiss(near[0])
+            return NearMiss(SPELLED.get(near[0], near[0]))
     return _open(argument, mentions, formatted)
 
 
@@ -257,17 +214,19 @@ def _alike(word: str, other: str) -> float:
 
 
 def _known(
-    verb: Verb | None, tail: str, alone: bool, mentions: Sequence[str], formatted: str | None
+    word: str, tail: str, alone: bool, mentions: Sequence[str], formatted: str | None
 ) -> Command | None:
     """The command of a known word, or None when the word is the start of a subject here."""
+    verb = WORDS.get(word)
     if verb is None:
         return None
     if alone and verb in _ALONE:
         return _ALONE[verb]
     if verb in _OPTIONAL:
-        return _OPTIONAL[verb].get(_fold(tail.strip(_PUNCTUATION)))
+        return _OPTIONAL[verb].get(fold(tail.strip(_PUNCTUATION)))
     if verb in _ALWAYS:
-        return _ALWAYS[verb](tail, people.find(tail, mentions, formatted).users) or Usage(verb)
+        command = _ALWAYS[verb](tail, people.find(tail, mentions, formatted).users)
+        return command or (Usage(verb) if alone or word not in SHY else None)
     return None
 
 
@@ -291,7 +250,7 @@ def _kick(tail: str, users: tuple[str, ...]) -> Command | None:
 
 
 def _set_language(tail: str, users: tuple[str, ...]) -> Command | None:
-    return _CODES.get(_fold(tail.strip(_PUNCTUATION)))
+    return _CODES.get(fold(tail.strip(_PUNCTUATION)))
 
 
 _ALWAYS = {
@@ -311,9 +270,9 @@ def _open(argument: str, mentions: Sequence[str], formatted: str | None) -> Open
     argument = argument[:_LOOK].strip()
     mentioned = people.find(argument, mentions, formatted)
     bare = people.take_out(argument, mentioned)
-    if bare != argument and _fold(bare) in WORDS:
+    if bare != argument and fold(bare) in WORDS:
         # "!visio lien @Marie": neither the command alone nor, in all likelihood, a subject.
-        return NearMiss(_fold(bare))
+        return NearMiss(SPELLED.get(fold(bare), fold(bare)))
     return Open(one_line(bare, SUBJECT_LIMIT) or None, mentioned.users)
 
 
@@ -363,13 +322,5 @@ def _bare_word(line: str) -> str | None:
     """The word of the grammar that a line consists of (direct chats), else None."""
     if len(line) > 2 * _LONGEST_WORD:
         return None
-    word = _fold(line.strip())
+    word = fold(line.strip())
     return word if word in WORDS else None
-
-
-def _fold(word: str) -> str:
-    """A word without case and accents, to compare."""
-    if word.isascii():
-        return word.lower()
-    decomposed = unicodedata.normalize("NFKD", word)
-    return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()

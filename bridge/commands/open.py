@@ -6,7 +6,8 @@ import secrets
 
 from bridge.calls.model import Call, CallState
 from bridge.commands import answers, refusals
-from bridge.commands.grammar import Open, OpenSeparate
+from bridge.commands.adopt import adopt
+from bridge.commands.grammar import Adopt, Open, OpenSeparate
 from bridge.commands.request import Request, readable
 from bridge.keeper.reconciler import new_call_id
 from bridge.policy import Right
@@ -21,13 +22,16 @@ async def open_call(command: Open | OpenSeparate, request: Request) -> None:
 
     The meeting itself is made after the commit, by the reconciler.
     """
+    subject = command.subject if isinstance(command, Open) else None
+    if subject and request.house.links.read(subject):
+        await adopt(Adopt(subject), request)  # a link alone is no subject
+        return
     if request.record is not None:
-        await _find(request, request.record)
+        await _find(request, request.record, subject)
         return
     if request.right < Right.START:
         await request.answer(refusals.not_allowed_to_open(request.voice, servers=[request.house.own_server]))
         return
-    subject = command.subject if isinstance(command, Open) else None
     call = Call(
         id=new_call_id(),
         room_id=request.event.room_id,
@@ -46,7 +50,7 @@ async def open_call(command: Open | OpenSeparate, request: Request) -> None:
     await request.house.ledger.open(request.work, call)
 
 
-async def _find(request: Request, record: Record) -> None:
+async def _find(request: Request, record: Record, subject: str | None) -> None:
     call = record.call
     if call.state is CallState.OPENING:
         # The link is a moment away; whoever asked gets it with everybody else.
@@ -54,4 +58,4 @@ async def _find(request: Request, record: Record) -> None:
             waiting = call.but(askers=(*call.askers, request.thread or ""))
             await request.house.ledger.save(request.work, record, waiting)
         return
-    await request.answer(answers.already_open(request.voice, call))
+    await request.answer(answers.already_open(request.voice, call, wanted=subject))

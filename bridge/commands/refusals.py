@@ -7,23 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Literal
+from urllib.parse import urlsplit
 
+from bridge.calls.model import Call
 from bridge.locale import Message, Text, Voice, mark
-from bridge.locale.text import NOTHING, link
-from bridge.projections import card_words
-from bridge.projections.names import person
-
-
-def nothing_to_confirm(voice: Voice) -> Message:
-    """``end yes`` came without a question, or too late."""
-    return Message.of(
-        voice.text("There is nothing to confirm any more. To end the meeting, type `{prefix} end`.")
-    )
+from bridge.locale.text import NOTHING
+from bridge.projections.names import SUBJECT_LIMIT, one_line, person
 
 
 def nothing_open(voice: Voice) -> Message:
     """There is no meeting to end, to show or to repeat the link of."""
-    return Message.of(voice.text("No meeting is open here."))
+    return Message.of(voice.text("No meeting is open here. Type `{prefix}` to open one."))
 
 
 def not_yours(voice: Voice, who: str) -> Message:
@@ -114,20 +108,56 @@ def peer_not_answering(voice: Voice, reference: str) -> Message:
     return Message.of(Text.join(" ", [said, _reference(voice, reference)]))
 
 
-def opening_failed(
-    voice: Voice, cause: str | None, *, visio_url: str | None, reference: str | None
-) -> Message:
-    """No meeting could be opened, and there is no card to say it."""
-    return Message.of(*card_words.failure_lines(voice, cause, visio_url, reference))
+def no_visio_link(voice: Voice, link_: str, visio_url: str) -> Message:
+    """A link that cannot be followed: not Visio's, or Visio's without the name of a meeting.
+
+    Args:
+        voice: How to say it.
+        link_: What was given; it is compared here to find the right words, and never requested.
+        visio_url: The configured Visio.
+    """
+    host = urlsplit(visio_url).netloc
+    if urlsplit(link_).netloc.lower() == host.lower():
+        return Message.of(
+            voice.text(
+                "This link names no meeting. The link of a meeting looks like this: {example}",
+                example=f"{visio_url.rstrip('/')}/abc-defg-hij",
+            )
+        )
+    return Message.of(voice.text("I can follow only meetings of {name}.", name=host))
 
 
-def account_unknown(voice: Voice, visio_url: str) -> Message:
-    """Visio opens meetings only for people who have signed in once."""
+def another_open(voice: Voice, call: Call) -> Message:
+    """The room has a call already, and one is enough."""
+    subject = one_line(call.subject or "", SUBJECT_LIMIT)
+    if subject:
+        first = voice.text("Another meeting is open here: {subject}", subject=subject)
+    else:
+        first = voice.text("Another meeting is open here.")
+    return Message.of(first, voice.text("To follow this link, end that one first: `{prefix} end`"))
+
+
+def not_allowed_to_follow(voice: Voice, *, servers: Sequence[str]) -> Message:
+    """The policy does not let this user tie a meeting to a room."""
     return Message.of(
         voice.text(
-            "Visio does not know your account yet. Sign in once at {visio}, then type `{prefix}` again.",
-            visio=link(visio_url, visio_url),
+            "In this room only members of {servers} can have a meeting followed.",
+            servers=voice.names(servers),
         )
+    )
+
+
+def not_our_meeting(voice: Voice) -> Message:
+    """The room only follows this meeting: who organises it acts on its participants, there."""
+    return Message.of(
+        voice.text("I only follow this meeting. Its organisers can do that, inside the meeting.")
+    )
+
+
+def nobody_seen(voice: Voice) -> Message:
+    """Without an SFU to ask nobody can be acted on."""
+    return Message.of(
+        voice.text("I cannot see who is in this meeting. Its organisers can do that, inside the meeting.")
     )
 
 

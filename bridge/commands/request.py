@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from appservice.events import Event
 from appservice.operations import SendEvent
 from appservice.rooms import RoomFacts
 from appservice.unit_of_work import UnitOfWork
-from bridge.commands.answers import to_content
+from bridge.calls.ports import Links, NoLinks
+from bridge.commands.answers import to_content, too_many_commands
+from bridge.commands.restraint import Restraint, Verdict
 from bridge.keeper.ledger import Ledger, named_slot
 from bridge.locale import Message, Voice
 from bridge.policy import Policy, Right
-from bridge.projections.card_words import CardStyle
+from bridge.projections.style import CardStyle
 from bridge.store.records import Record
 
 MODERATOR = 50
@@ -32,7 +34,8 @@ class House:
         own_server: The bridge's own homeserver.
         support: Where people ask, or empty.
         version: The bridge's version.
-        adopts: Existing meetings can be followed here.
+        links: Which links lead to meetings that can be followed; nothing does without Visio.
+        restraint: How much is answered in one room.
     """
 
     ledger: Ledger
@@ -41,7 +44,13 @@ class House:
     own_server: str
     support: str
     version: str
-    adopts: bool
+    links: Links
+    restraint: Restraint = field(default_factory=Restraint)
+
+    @property
+    def adopts(self) -> bool:
+        """Whether existing meetings can be followed here."""
+        return not isinstance(self.links, NoLinks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +110,7 @@ class Request:
         mentions: Sequence[str] = (),
         msgtype: Literal["m.notice", "m.text"] = "m.notice",
         names_people: bool = False,
+        urgent: bool = False,
     ) -> None:
         """Write one answer: into the thread of the question, or into the main timeline.
 
@@ -109,12 +119,22 @@ class Request:
             mentions: Whom to notify.
             msgtype: ``m.text`` only where devices shall ring.
             names_people: It tells who is in the call, and is taken away when the call is over.
+            urgent: It is said however much was asked in this room.
         """
+        if not urgent and not await self.may_answer():
+            return
         content = to_content(message, mentions=mentions, msgtype=msgtype, thread=self.thread)
         slot = None
         if names_people and self.record is not None and self.style.names != "keep":
             slot = named_slot(self.record.call.id, self.reference)
         await self.work.write(SendEvent("m.room.message", content), slot=slot)
+
+    async def may_answer(self) -> bool:
+        """Count one more answer in this room; if it is one too many, say so once."""
+        verdict = self.house.restraint.weigh(self.event.room_id, self.work.now)
+        if verdict is Verdict.ENOUGH:
+            await self.answer(too_many_commands(self.voice), urgent=True)
+        return verdict is Verdict.SAY
 
 
 Obey = Callable[[Any, Request], Awaitable[None]]

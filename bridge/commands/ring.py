@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.calls.model import CallState
+from bridge.calls.model import Action, ActionKind, CallState
 from bridge.commands import answers, mentions
 from bridge.commands.grammar import Ring
 from bridge.commands.organise import organised
@@ -10,19 +10,28 @@ from bridge.commands.request import Request, readable
 
 
 async def ring(command: Ring, request: Request) -> None:
-    """An ``m.text``, because notices ring nowhere (``.m.rule.suppress_notices``)."""
+    """Have people called after the commit: only the homeserver knows who is in the room, and their names."""
     record = await organised(request)
     if record is None:
         return
     call = record.call
     if call.state is CallState.OPENING:
-        await request.answer(answers.being_opened(request.voice))
+        await request.answer(answers.being_opened(request.voice, call))
         return
-    called = command.mentions[: answers.MOST_RUNG]
+    if not await request.may_answer():
+        return
     labels = mentions.labels_of(request.event.content.get("formatted_body"))
-    people = [(user_id, labels.get(user_id) or readable(user_id)) for user_id in called]
-    caller = call.started_by_name if request.sender == call.started_by else readable(request.sender)
-    message = answers.ring(request.voice, people, caller, call)
-    await request.answer(message, mentions=called, msgtype="m.text")
-    if len(command.mentions) > answers.MOST_RUNG:
-        await request.answer(answers.too_many_called(request.voice))
+    rings = tuple(
+        Action(
+            ActionKind.RING,
+            user_id,
+            labels.get(user_id) or readable(user_id),
+            request.thread or "",
+            request.work.now,
+            by=request.sender,
+        )
+        # One more than is called tells that there were more.
+        for user_id in command.mentions[: answers.MOST_RUNG + 1]
+    )
+    after = call.but(pending=(*call.pending, *rings))
+    await request.house.ledger.save(request.work, record, after)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,7 @@ from bridge.demo.peers.passerelle import Passerelle
 from bridge.demo.peers.ports import reserve_port
 from bridge.demo.peers.process import Peer
 from bridge.demo.peers.synapse import Synapse
+from bridge.demo.venues import STAND_IN, venue
 
 SERVER_NAME = "localhost"
 BOT_ID = f"@visio:{SERVER_NAME}"
@@ -24,6 +26,7 @@ class Stage:
     """The servers of the demo; ``async with`` stops whatever was started, in any case.
 
     Attributes:
+        venue: Where the meetings are.
         alice: Opens the room and the calls.
         bob: A member of the room.
         room_id: Their room.
@@ -33,35 +36,54 @@ class Stage:
     bob: MatrixUser
     room_id: str
 
-    def __init__(self, folder: Path, *, synapse_python: Path, livekit_program: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        synapse_python: Path,
+        livekit_program: Path | None,
+        visio: str = STAND_IN,
+        accounts: Sequence[str] = (),
+    ) -> None:
         """Nothing is started yet.
 
         Args:
             folder: For configurations, data and logs.
             synapse_python: What ``synapse.install`` returned.
-            livekit_program: What ``livekit.install`` returned.
+            livekit_program: What ``livekit.install`` returned; None where the SFU is somebody else's.
+            visio: Where meetings are, see `bridge.demo.venues.venue`.
+            accounts: Names of people with an account in the stand-in.
+
+        Raises:
+            VenueUnknown: ``visio`` is no such place.
         """
         # The usual ports if they are free, so that a client finds the homeserver again the next time.
-        self.livekit = LiveKit(folder / "livekit", program=livekit_program, port=reserve_port(7880))
+        self.livekit: LiveKit | None = None
+        if livekit_program is not None:
+            self.livekit = LiveKit(folder / "livekit", program=livekit_program, port=reserve_port(7880))
+        self.venue = venue(visio, self.livekit, accounts)
         self.synapse = Synapse(
             folder / "synapse", python=synapse_python, server_name=SERVER_NAME, port=reserve_port(8008)
         )
+        settings = {
+            "homeserver": {"url": self.synapse.url, "server_name": SERVER_NAME},
+            **self.venue.settings,
+        }
+        if self.livekit is not None:
+            settings["sfu"] = {
+                "url": self.livekit.url,
+                "api_url": self.livekit.api_url,
+                "key": self.livekit.key,
+                "secret": self.livekit.secret,
+            }
         self.bridge = Passerelle(
             folder / "bridge",
             internal_port=reserve_port(29400),
             public_port=reserve_port(29401),
-            settings={
-                "homeserver": {"url": self.synapse.url, "server_name": SERVER_NAME},
-                "sfu": {
-                    "url": self.livekit.url,
-                    "api_url": self.livekit.api_url,
-                    "key": self.livekit.key,
-                    "secret": self.livekit.secret,
-                },
-                "calls": {"provider": "livekit"},
-            },
+            settings=settings,
         )
-        self.livekit.webhooks.append(f"{self.bridge.internal_url}/livekit/webhook")
+        if self.livekit is not None:
+            self.livekit.webhooks.append(f"{self.bridge.internal_url}/livekit/webhook")
         self._running = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -79,7 +101,10 @@ class Stage:
             PeerFailed: One of them did not start.
         """
         self.synapse.registrations.append(await self.bridge.register())
-        await asyncio.gather(self._start(self.livekit), self._start(self.synapse))
+        self.venue.open()
+        self._running.callback(self.venue.close)
+        peers: list[Peer | None] = [self.livekit, self.synapse]
+        await asyncio.gather(*(self._start(peer) for peer in peers if peer is not None))
 
     async def start_bridge(self) -> None:
         """Start ``passerelle run``.

@@ -28,6 +28,8 @@ from bridge.demo.peers.cache import InstallFailed, say
 from bridge.demo.peers.installing import install_all
 from bridge.demo.peers.process import PeerFailed
 from bridge.demo.stage import BOT_ID, Stage
+from bridge.demo.venues import OWN, STAND_IN, VenueUnknown, VisioStandIn
+from bridge.demo.visio import tickets
 
 if TYPE_CHECKING:
     from bridge.demo.guest import Guest
@@ -40,8 +42,12 @@ class StoryFailed(Exception):
     """Something in the story is not as it has to be; the message says what."""
 
 
-def main(*, headless: bool) -> int:
+def main(*, headless: bool, visio: str = STAND_IN) -> int:
     """Start everything, open a call, and either wait for Ctrl-C or play the whole story.
+
+    Args:
+        headless: Play the whole story.
+        visio: Where meetings are, see `bridge.demo.venues.venue`.
 
     Returns:
         The exit code: 0 when all went well or the person ended it, 1 when something failed, 130 when the
@@ -50,35 +56,54 @@ def main(*, headless: bool) -> int:
     began = time.monotonic()
     try:
         join_page.build()
-        programs = install_all(["synapse", "livekit"])
+        servers = ["synapse", "livekit"] if visio in (STAND_IN, OWN) else ["synapse"]
+        programs = install_all(servers)
     except InstallFailed as failure:
         print(f"The demo cannot start.\n{failure}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
     folder = Path(tempfile.mkdtemp(prefix="passerelle-demo-"))
-    stage = Stage(folder, synapse_python=programs["synapse"], livekit_program=programs["livekit"])
+    try:
+        stage = Stage(
+            folder,
+            synapse_python=programs["synapse"],
+            livekit_program=programs.get("livekit"),
+            visio=visio,
+            accounts=[DENIS],
+        )
+    except VenueUnknown as unknown:
+        folder.rmdir()
+        print(unknown, file=sys.stderr)
+        return 2
     performance = Performance(stage)
+    kept = False
     try:
         asyncio.run(_until_interrupted(performance.play() if headless else performance.present()))
     except (KeyboardInterrupt, asyncio.CancelledError):
         say("\nEverything is stopped.")
-        code = 130 if headless else 0
+        return 130 if headless else 0
+    except BrokenPipeError:
+        # Whoever read along has gone, as in “passerelle demo | head”. Everything is stopped by now.
+        raise
     except (StoryFailed, PeerFailed, MatrixRefused, TimeoutError, OSError, aiohttp.ClientError) as failure:
+        kept = True
         say(f"\nFAILED: {performance.title}\n{str(failure) or type(failure).__name__}")
         say(f"Configurations and logs are kept in {folder}")
         return 1
     else:
         say(f"\nThe whole story in {time.monotonic() - began:.1f} s. Everything is stopped.")
-        code = 0
-    shutil.rmtree(folder, ignore_errors=True)
-    return code
+        return 0
+    finally:
+        if not kept:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 async def _until_interrupted(work: Any) -> None:
-    # SIGTERM ends the demo as Ctrl-C does: by stopping what was started.
+    # SIGTERM and a closed terminal end the demo as Ctrl-C does: by stopping what was started.
     task = asyncio.ensure_future(work)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     await task
 
 
@@ -114,23 +139,18 @@ class Performance:
             TimeoutError: Something did not happen.
         """
         async with self._stage, self._guests:
+            meeting = [self.join, self.talk, self.one_leaves, self.end, self.forget]
+            if isinstance(self._stage.venue, VisioStandIn):
+                meeting.insert(2, self.record)
             await self._acts(
-                self.start_servers,
-                self.start_bridge,
-                self.open_room,
-                self.open_call,
-                self.open_page,
-                self.join,
-                self.talk,
-                self.one_leaves,
-                self.end,
-                self.forget,
+                *(self.start_servers, self.start_bridge, self.open_room, self.open_call, self.open_page),
+                *(meeting if self._stage.venue.attended else [self.end_unseen]),
             )
 
     # The acts
 
     async def start_servers(self) -> None:
-        """Synapse and LiveKit start"""
+        """The servers start"""
         await self._stage.start_servers()
 
     async def start_bridge(self) -> None:
@@ -155,10 +175,13 @@ class Performance:
         _require(card.call["subject"] == SUBJECT, f"the card's subject is {card.call['subject']!r}")
 
     async def open_page(self) -> None:
-        """The link leads to the join page"""
+        """The link leads to a page to join with"""
         async with aiohttp.ClientSession() as session, session.get(self._link()) as response:
             page = await response.text()
-        _require(response.status == 200 and "<script" in page, f"the join page answered {response.status}")
+        _require(
+            response.status == 200 and "<script" in page,
+            f"{self._stage.venue.title} answered {response.status}",
+        )
 
     async def join(self) -> None:
         """Chloé and Denis join by the link"""
@@ -168,7 +191,8 @@ class Performance:
         # It warns when the SFU closes a connection, which is what the story wants.
         logging.getLogger("livekit").setLevel(logging.CRITICAL)
         for name in (CHLOE, DENIS):
-            guest = await Guest.with_link(self._link(), name)
+            ticket = await self._stage.venue.ticket(self._link(), name)
+            guest = Guest(name, ticket.sfu_url, ticket.token)
             self._inside[name] = await self._guests.enter_async_context(guest)
         card = await self.cards.wait_for(lambda card: card.names == {CHLOE, DENIS})
         _require(card.state == "active", f"the card's state is {card.state}")
@@ -179,6 +203,21 @@ class Performance:
         to_chloe, to_denis = await asyncio.gather(chloe.wait_for_media(DENIS), denis.wait_for_media(CHLOE))
         for who, got in ((CHLOE, to_chloe), (DENIS, to_denis)):
             say(f"        {who} received {got.audible} frames of sound and {got.pictures} pictures")
+
+    async def record(self) -> None:
+        """The meeting is recorded for a moment, and the card says so"""
+        venue = self._stage.venue
+        assert isinstance(venue, VisioStandIn)
+        from bridge.demo.visio.guest import VisioGuest  # noqa: PLC0415
+
+        visio = venue.visio
+        room = visio.room_of(self._link())
+        await visio.organiser.start_recording(room)
+        async with VisioGuest(tickets.recorder(visio.sfu, room.id)):
+            await visio.organiser.recording_runs(room)
+            await self.cards.wait_for(lambda card: bool(card.call["recording"]))
+            await visio.organiser.recording_ended(room)
+        await self.cards.wait_for(lambda card: not card.call["recording"])
 
     async def one_leaves(self) -> None:
         """Chloé leaves"""
@@ -200,6 +239,12 @@ class Performance:
         _require(card.call["url"] is None, "the ended card still has its link")
         _require(card.call["came"] == 2, f"the card says that {card.call['came']} came, not 2")
         _require(len(self.cards.cards) == 1, "there is more than one card")
+
+    async def end_unseen(self) -> None:
+        """Alice types !visio fin"""
+        self._typed_at = time.monotonic()
+        await self._stage.alice.say(self._stage.room_id, "!visio fin")
+        await self.cards.wait_for(lambda card: card.state == "ended")
 
     async def forget(self) -> None:
         """Nobody's name is left in the room"""
@@ -234,6 +279,16 @@ class Performance:
     def _link(self) -> str:
         return str(self.cards.versions[-1].call["url"])
 
+    def _about_the_page(self) -> str:
+        venue = self._stage.venue
+        if not isinstance(venue, VisioStandIn):
+            return ""
+        email = venue.visio.world.users[-1].email
+        return (
+            "\nThe page stands in for Visio on this machine. To come as somebody with an account there,\n"
+            f"add ?account={email} to the link.\n"
+        )
+
     def _synced_since(self, seen: int) -> bool:
         return self._stage.alice.syncs > seen
 
@@ -246,7 +301,8 @@ class Performance:
         stage = self._stage
         say(
             "\nThe call is open. Join it in a browser on this machine, in two windows for two people:\n\n"
-            f"    {self._link()}\n\n"
+            f"    {self._link()}\n"
+            f"{self._about_the_page()}\n"
             "Or look at the room with any Matrix client that lets you choose the homeserver's address\n"
             "(Element: Sign in, Edit beside the homeserver, Other homeserver):\n\n"
             f"    homeserver  {stage.synapse.url}\n"

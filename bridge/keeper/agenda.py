@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
+from typing import TypeAlias
 
 import structlog
 
@@ -16,8 +18,11 @@ log = structlog.get_logger()
 Gone = frozenset[str]
 """SFU identities that left for sure, as a webhook told."""
 
-Looker = Callable[[Mapping[str, Gone]], Awaitable[Mapping[str, int | None]]]
-"""Looks at some calls together; answers when to look at each again (None: never)."""
+Due: TypeAlias = "int | asyncio.Task[int | None] | None"
+"""When to look at a call again (None: never), or the work in progress that will tell."""
+
+Looker = Callable[[Mapping[str, Gone]], Awaitable[Mapping[str, Due]]]
+"""Looks at some calls together. What may take long goes on as a task, so that it holds up no others."""
 
 _BATCH = 100
 _BATCHES_AT_ONCE = 4
@@ -37,6 +42,7 @@ class Agenda:
         self._asked: dict[str, int] = {}
         self._wake = asyncio.Event()
         self._batches: set[asyncio.Task[None]] = set()
+        self._slow: set[asyncio.Task[int | None]] = set()
         self._task: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -78,10 +84,10 @@ class Agenda:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        if self._batches:
-            _, late = await asyncio.wait(self._batches, timeout=patience_s)
-            for batch in late:
-                batch.cancel()
+        if under_way := {*self._batches, *self._slow}:
+            _, late = await asyncio.wait(under_way, timeout=patience_s)
+            for look in late:
+                look.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
     async def _run(self) -> None:
@@ -121,19 +127,37 @@ class Agenda:
         return batch
 
     async def _run_batch(self, batch: dict[str, Gone]) -> None:
-        next_ts: Mapping[str, int | None] = {}
+        answers: Mapping[str, Due] = {}
         try:
-            next_ts = await self._look(batch)
+            answers = await self._look(batch)
         except Exception as error:
-            if is_outage(error):
-                log.warning("agenda.database_away", error=type(error).__name__)
-            else:
-                log.exception("agenda.look_failed")
-            retry = self._clock() + _AFTER_FAILURE_MS
-            next_ts = dict.fromkeys(batch, retry)
+            answers = dict.fromkeys(batch, self._after_failure(error))
         finally:
-            self._looking.difference_update(batch)
-        for call_id in batch:
-            for due in (next_ts.get(call_id), self._asked.pop(call_id, None)):
-                if due is not None:
-                    self.at(call_id, due)
+            for call_id in batch:
+                answer = answers.get(call_id)
+                if isinstance(answer, asyncio.Task):
+                    self._slow.add(answer)
+                    answer.add_done_callback(partial(self._slow_done, call_id))
+                else:
+                    self._looked(call_id, answer)
+
+    def _slow_done(self, call_id: str, task: asyncio.Task[int | None]) -> None:
+        self._slow.discard(task)
+        if task.cancelled():
+            self._looked(call_id, None)
+            return
+        error = task.exception()
+        self._looked(call_id, task.result() if error is None else self._after_failure(error))
+
+    def _looked(self, call_id: str, due: int | None) -> None:
+        self._looking.discard(call_id)
+        for moment in (due, self._asked.pop(call_id, None)):
+            if moment is not None:
+                self.at(call_id, moment)
+
+    def _after_failure(self, error: BaseException) -> int:
+        if is_outage(error):
+            log.warning("agenda.database_away", error=type(error).__name__)
+        else:
+            log.error("agenda.look_failed", exc_info=error)
+        return self._clock() + _AFTER_FAILURE_MS

@@ -7,10 +7,9 @@ import hashlib
 from collections.abc import Awaitable, Callable, Iterable
 
 import orjson
-import sqlalchemy as sa
+import structlog
 
-from appservice.operations import Redact, RedactEdits, RedactSlots, SendEvent
-from appservice.tables import published
+from appservice.operations import RedactEdits, RedactSlots, SendEvent
 from appservice.unit_of_work import UnitOfWork
 from bridge.calls.lifecycle import Timings, resumable
 from bridge.calls.model import Call, CallState
@@ -19,6 +18,8 @@ from bridge.calls.pace import may_edit
 from bridge.projections import card as cards
 from bridge.store import calls as store
 from bridge.store.records import Record, Shown
+
+log = structlog.get_logger()
 
 Styles = Callable[[UnitOfWork, Call], Awaitable[cards.CardStyle]]
 """How the card of a call looks in its room."""
@@ -90,6 +91,8 @@ class Ledger:
             await store.forget_persons(work.connection, stored.id)
         else:
             await self.remember(work, stored, persons)
+        if stored.state is CallState.ENDED and not record.call.state.is_over:
+            work.after_commit(lambda: _log_end(stored))
         work.after_commit(lambda: self._tell(stored))
         return Record(stored, shown), wait
 
@@ -103,7 +106,8 @@ class Ledger:
         came = await store.attendance(work.connection, call.id) if self._keep_names else ()
         if self._keep_names and not came:
             came = call.participants  # written down with an earlier change after the end
-        return call.but(participants=came, started_by_name="", askers=(), pending=(), denied=())
+        denied = call.denied if call.lingers else ()
+        return call.but(participants=came, started_by_name="", askers=(), pending=(), denied=denied)
 
     async def untie(self, work: UnitOfWork, record: Record, after: Call) -> None:
         """Replace a call whose card is not ours to write any more."""
@@ -119,11 +123,7 @@ class Ledger:
         """Redact what names people and stays when somebody has redacted the card: its edits, and answers."""
         if self._keep_names:
             return
-        edits = sa.select(published.c.event_id).where(
-            published.c.room_id == work.room_id, published.c.slot == card_slot(call.id), published.c.is_edit
-        )
-        for event_id in list((await work.connection.execute(edits)).scalars()):
-            await work.write(Redact(event_id))
+        await work.redact_edits(card_slot(call.id))
         await work.write(RedactSlots(named_slot(call.id)))
 
     async def repost(self, work: UnitOfWork, record: Record, old_room: str) -> None:
@@ -174,7 +174,7 @@ class Ledger:
         return Shown(state, roster, pace), 0
 
     def _watch_until(self, call: Call, now: int) -> int:
-        if not call.state.is_over or call.closing:
+        if not call.state.is_over or call.closing or call.lingers:
             return _FOREVER
         if resumable(call, now, self._timings):
             return (call.ended_ts or now) + self._timings.resume_window_ms
@@ -183,6 +183,19 @@ class Ledger:
     def _tell(self, call: Call) -> None:
         for observer in self._observers:
             observer(call)
+
+
+def _log_end(call: Call) -> None:
+    lasted_ms = (call.ended_ts or 0) - (call.first_join_ts or call.started_ts)
+    reason = call.end_reason.value if call.end_reason else None
+    log.info(
+        "call.ended",
+        call=call.id,
+        reason=reason,
+        lasted_s=max(0, lasted_ms) // 1000,
+        came=call.came,
+        adopted=call.adopted,
+    )
 
 
 def _digest(signature: tuple[object, ...]) -> str:

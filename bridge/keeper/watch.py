@@ -37,7 +37,7 @@ class Watch:
         self._clock = clock
         self._timings = timings
         self._by_sfu_room: dict[str, dict[str, int]] = {}
-        self._rooms_of: dict[str, str] = {}
+        self._rooms_of: dict[str, str | None] = {}
         self._task: asyncio.Task[None] | None = None
         self._refresh_now = asyncio.Event()
         ownership.on_gained(lambda _shards: self._refresh_now.set())
@@ -86,7 +86,8 @@ class Watch:
             self._agenda.hint(call.id)
 
     def _is_watched(self, call: Call, now: int) -> bool:
-        return not call.state.is_over or call.closing or resumable(call, now, self._timings)
+        going_on = not call.state.is_over or call.closing or call.lingers
+        return going_on or resumable(call, now, self._timings)
 
     def _hint(self, call_id: str, shard: int, gone: Iterable[str]) -> None:
         if shard in self._ownership.held:
@@ -107,6 +108,7 @@ class Watch:
     def _add(self, call_id: str, sfu_room: str | None, shard: int) -> bool:
         """Index a call by its SFU room; answers whether that is news."""
         if sfu_room is None:
+            self._rooms_of.setdefault(call_id)
             return False
         if self._rooms_of.get(call_id) == sfu_room:
             self._by_sfu_room[sfu_room][call_id] = shard

@@ -6,13 +6,15 @@ it). Whoever owns the timeline compares cards and signatures and decides when to
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
 from bridge.calls.model import Call, CallState
 from bridge.projections import card_words
-from bridge.projections.card_words import MAX_NAMES, CardStyle, Names, is_full
 from bridge.projections.names import SUBJECT_LIMIT, one_line, safe_name
+from bridge.projections.roster import is_full, tells_who
+from bridge.projections.style import MAX_NAMES, CardStyle, Names
 
 __all__ = [
     "CALL_KEY",
@@ -86,6 +88,8 @@ def state_signature(call: Call, max_participants: int | None = None) -> tuple[ob
         call.url,
         call.subject,
         call.access,
+        call.dial_in,
+        call.unseen,
         call.encrypted_room,
         call.recording,
         call.transcription,
@@ -99,11 +103,13 @@ def state_signature(call: Call, max_participants: int | None = None) -> tuple[ob
 
 def roster_signature(call: Call) -> tuple[object, ...]:
     """Who is in and how many came: a difference in this alone is written at the roster's pace."""
-    people = tuple((p.identity, p.name, p.kind, p.verified, p.user_id) for p in call.visible)
+    people = tuple((p.identity, p.name, p.kind, p.verified, p.user_id, p.hand, p.role) for p in call.visible)
     return (people, call.peak, call.came)
 
 
 def _may_name(call: Call, style: CardStyle) -> bool:
+    if not tells_who(call):
+        return False
     return style.names == "keep" or (style.names == "during" and not call.state.is_over)
 
 
@@ -129,6 +135,8 @@ def _data(call: Call, named: bool) -> dict[str, Any]:
                 "verified": p.verified,
                 "user_id": p.user_id,
                 "joined_ts": p.joined_ts,
+                "hand": p.hand,
+                "role": p.role,
             }
             for p in people
         ],
@@ -140,4 +148,8 @@ def _data(call: Call, named: bool) -> dict[str, Any]:
         "stale_since_ts": None if over else call.stale_since_ts,
         "recording": call.recording and not over,
         "transcription": call.transcription and not over,
+        "adopted": call.adopted,
+        "attendance": not call.unseen,
+        "access": None if over else call.access,
+        "dial_in": None if over or call.dial_in is None else dataclasses.asdict(call.dial_in),
     }

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hmac
 
 from bridge.calls.model import Call, ParticipantKind
-from bridge.calls.ports import Meeting, ProviderFailure, Seen, SfuUnreachable
+from bridge.calls.ports import Admission, Meeting, ProviderFailure, Seen, SfuUnreachable, Sight
 from bridge.providers.parts import ProviderParts
 from bridge.sfu.model import SfuKind, SfuParticipant
 from bridge.sfu.tokens import JoinPass, join_token
@@ -50,18 +50,22 @@ class LivekitProvider:
         fails, and may be repeated. Repeated with the same ``call.secret`` it gives the same link.
 
         Raises:
-            ProviderFailure: ``sfu_unreachable``; not worth repeating if the SFU refuses our key.
+            ProviderFailure: ``sfu_unreachable``, or ``sfu_refused`` if the SFU does not accept our key.
         """
         room = call.sfu_room or sfu_room_of(call.id)
         secret = call.secret or self._parts.new_secret()
         try:
             await self._create(room)
         except SfuRefused as error:
-            raise ProviderFailure("sfu_unreachable", str(error), retry=False) from error
+            raise ProviderFailure("sfu_refused", str(error), retry=False) from error
         except SfuUnreachable as error:
             raise ProviderFailure("sfu_unreachable", str(error), retry=True) from error
         url = f"{self._parts.public_url.rstrip('/')}/call/{room.removeprefix(ROOM_PREFIX)}#{secret}"
         return Meeting(url=url, sfu_room=room, secret=secret, access="public")
+
+    async def locate(self, _call: Call) -> Meeting | None:
+        """Nothing new: rooms of our own stay where they are."""
+        return None
 
     async def prepare(self, call: Call) -> None:
         """Make the SFU room again if LiveKit has forgotten it; called before each join.
@@ -71,13 +75,15 @@ class LivekitProvider:
         """
         await self._create(_room(call))
 
-    async def who(self, call: Call) -> tuple[Seen, ...]:
+    async def who(self, call: Call) -> Sight:
         """Who is in the SFU room.
 
         Raises:
             SfuUnreachable: the SFU did not answer. An unknown room is an empty one.
         """
-        return tuple(understood(p) for p in await self._sfu.participants(_room(call)))
+        inside = await self._sfu.participants(_room(call))
+        recording = any(p.recorder or p.kind is SfuKind.EGRESS for p in inside)
+        return Sight(tuple(map(understood, inside)), recording=recording)
 
     async def occupied(self, calls: tuple[Call, ...]) -> frozenset[str]:
         """Ids of those calls whose SFU room exists.
@@ -118,20 +124,29 @@ class LivekitProvider:
         """Whether this is the secret of the call's link."""
         return bool(call.secret) and hmac.compare_digest(call.secret.encode(), secret.encode())
 
-    def mint(self, call: Call, *, identity: str, name: str) -> str:
-        """A guest's token for the call's SFU room.
+    def token(self, call: Call, admission: Admission) -> str:
+        """A token for the call's SFU room: a guest's, or a Matrix user's.
 
         Args:
             call: An open or active call.
-            identity: Begins with ``guest-``, so that no guest passes for a Matrix user.
-            name: What they call themselves, already made safe.
+            admission: A guest's identity begins with ``guest-``, so that none passes for a Matrix user;
+                whoever lets a Matrix user in has proven who they are.
 
         Raises:
-            ValueError: the identity is not a guest's.
+            ValueError: the identity is neither.
         """
-        if not identity.startswith(GUEST_PREFIX):
-            raise ValueError(f"a guest's identity begins with {GUEST_PREFIX}")
-        join = JoinPass(room=_room(call), identity=identity, name=name, ttl_ms=self._parts.token_ttl_ms)
+        identity = admission.identity
+        if not identity.startswith(GUEST_PREFIX) and matrix_user(identity) is None:
+            raise ValueError(f"an identity begins with {GUEST_PREFIX}, or is a Matrix user's with a device")
+        join = JoinPass(
+            room=_room(call),
+            identity=identity,
+            name=admission.name,
+            ttl_ms=self._parts.token_ttl_ms,
+            can_publish=admission.publish,
+            can_publish_data=admission.publish,
+            hidden=admission.hidden,
+        )
         return join_token(self._parts.key, join, self._parts.clock())
 
     async def _create(self, room: str) -> None:

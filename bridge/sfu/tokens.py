@@ -1,20 +1,22 @@
 """Tokens for the SFU: signed JSON Web Tokens with LiveKit's grants.
 
 LiveKit cannot revoke a token, so each says as little as it can for as short as it can. Nobody's
-token carries ``roomAdmin``; that grant stays in the bridge's own requests. Claims are written as
-ASCII JSON, because some clients read them with a plain ``atob``.
+token carries ``roomAdmin``; that grant stays in the bridge's own requests.
 
 See https://docs.livekit.io/home/get-started/authentication/ for the grants.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import jwt
 
 ADMIN_TTL_MS = 10 * 60_000
+
+_ESCAPED = {ord(character): f"\\u{ord(character):04x}" for character in ">?~\x7f"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +99,20 @@ def admin_token(key: ApiKey, grants: Mapping[str, object], now: int) -> str:
     return _signed(key, {"video": dict(grants)}, now, ADMIN_TTL_MS)
 
 
+class _PlainJson(json.JSONEncoder):
+    """JSON whose base64url form has no ``-`` or ``_``: Element Call reads claims with a plain ``atob``.
+
+    In ASCII only the characters whose six low bits are 62 or 63 lead to those two. JSON has them in texts
+    alone, where they may be written as escapes, so nobody's name is changed.
+    """
+
+    def encode(self, o: object) -> str:
+        """The JSON text of ``o``."""
+        return super().encode(o).translate(_ESCAPED)
+
+
 def _signed(key: ApiKey, claims: dict[str, object], now: int, ttl_ms: int) -> str:
     seconds = now // 1000
     # The expiry is rounded up, so that a short life is never shorter than what was asked for.
     claims |= {"iss": key.id, "nbf": seconds, "exp": -(-(now + ttl_ms) // 1000)}
-    return jwt.encode(claims, key.secret, algorithm="HS256")
+    return jwt.encode(claims, key.secret, algorithm="HS256", json_encoder=_PlainJson)

@@ -23,6 +23,9 @@ ADMIN_END: Final = "fr.passerelle.admin.end"
 REPLACEMENT: Final = "fr.passerelle.room.replacement"
 """This room replaces another one, whose tombstone has been read."""
 
+OFFER_OVER: Final = "fr.passerelle.offer.over"
+"""Nobody has taken up the offer to follow the link in the message ``event_id`` in time."""
+
 
 async def leave_note(
     connection: AsyncConnection, room_id: str, kind: str, content: Mapping[str, object], now: int

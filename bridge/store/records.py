@@ -14,6 +14,7 @@ from bridge.calls.model import (
     ActionKind,
     Call,
     CallState,
+    DialIn,
     EndReason,
     Participant,
     ParticipantKind,
@@ -60,6 +61,8 @@ def decode_call(text: str) -> Call:
     fields["participants"] = tuple(_participant(p) for p in fields.get("participants", ()))
     fields["askers"] = tuple(fields.get("askers", ()))
     fields["denied"] = tuple(fields.get("denied", ()))
+    if fields.get("dial_in") is not None:
+        fields["dial_in"] = DialIn(**_known(DialIn, fields["dial_in"]))
     fields["pending"] = tuple(_action(a) for a in fields.get("pending", ()))
     return Call(**fields)
 

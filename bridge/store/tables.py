@@ -52,6 +52,15 @@ room_settings = sa.Table(
     sa.Column("told_direct_ts", sa.BigInteger),
 )
 
+offers = sa.Table(
+    "offers",
+    metadata,
+    sa.Column("room_id", sa.Text, primary_key=True),
+    sa.Column("event_id", sa.Text, primary_key=True, comment="the message with the link"),
+    sa.Column("url", sa.Text, nullable=False, comment="the link that could be followed"),
+    sa.Column("until_ts", sa.BigInteger, nullable=False),
+)
+
 questions = sa.Table(
     "questions",
     metadata,
@@ -60,3 +69,27 @@ questions = sa.Table(
     sa.Column("user_id", sa.Text, primary_key=True),
     sa.Column("until_ts", sa.BigInteger, nullable=False),
 )
+
+rtc_faces = sa.Table(
+    "rtc_faces",
+    metadata,
+    sa.Column("call_id", sa.Text, primary_key=True),
+    sa.Column("identity", sa.Text, primary_key=True, comment="of the participant in the SFU"),
+    sa.Column("room_id", sa.Text, nullable=False),
+    sa.Column("shard", sa.SmallInteger, nullable=False),
+    sa.Column("renew_ts", sa.BigInteger, nullable=False),
+    sa.Column("face", sa.Text, nullable=False, comment="as whom Matrix sees them, JSON"),
+)
+sa.Index("rtc_faces_renewal", rtc_faces.c.renew_ts, rtc_faces.c.shard)
+
+rtc_natives = sa.Table(
+    "rtc_natives",
+    metadata,
+    sa.Column("room_id", sa.Text, primary_key=True),
+    sa.Column("state_key", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.Text, nullable=False),
+    sa.Column("device_id", sa.Text, nullable=False),
+    sa.Column("service_url", sa.Text, nullable=False, comment="where they publish"),
+    sa.Column("until_ts", sa.BigInteger, nullable=False),
+)
+sa.Index("rtc_natives_until", rtc_natives.c.until_ts)

@@ -9,12 +9,11 @@ import hmac
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import structlog
 
 from bridge.calls.model import Call, CallState
-from bridge.calls.ports import Provider, SfuUnreachable
+from bridge.calls.ports import Admission, Provider, SfuUnreachable
 from bridge.web.names import clean_name
 
 _VISITOR = re.compile(r"[A-Za-z0-9_-]{16,64}")
@@ -97,13 +96,6 @@ class Ticket:
     name: str
 
 
-class GuestTokens(Protocol):
-    """Makes tokens that let a guest into one meeting."""
-
-    def mint(self, call: Call, *, identity: str, name: str) -> str:
-        """A token to join the call's SFU room under this identity and name, and nothing more."""
-
-
 class Desk:
     """Decides who gets in.
 
@@ -111,7 +103,6 @@ class Desk:
         find: The newest call behind the link with this id, or None.
         resumable: Whether people may gather again in a call that is over; they then get a new card.
         provider: Whose meetings have a join page here; calls of others are unknown at this desk.
-        tokens: Makes the guests' tokens.
         joined: Told after a token was given, as a hint that somebody is about to appear.
         sfu_url: What browsers reach the SFU under.
         ice_servers: STUN and TURN servers for the page.
@@ -125,7 +116,6 @@ class Desk:
         find: Callable[[str], Awaitable[Call | None]],
         resumable: Callable[[Call], bool] = lambda _call: False,
         provider: Provider,
-        tokens: GuestTokens,
         joined: Callable[[Call], None],
         sfu_url: str,
         ice_servers: tuple[IceServer, ...] = (),
@@ -135,7 +125,6 @@ class Desk:
         self._find = find
         self._resumable = resumable
         self._provider = provider
-        self._tokens = tokens
         self._joined = joined
         self.sfu_url = sfu_url
         self._ice_servers = ice_servers
@@ -145,14 +134,23 @@ class Desk:
     async def look(self, link_id: str, secret: str) -> Look:
         """What a holder of the link may know before joining.
 
-        Counts whom the card shows, so that opening the page costs the SFU nothing.
+        Counts whom the card shows, so that opening the page costs the SFU nothing; a meeting that goes on
+        without its room has no card, so the SFU is asked.
 
         Raises:
             Refused: ``WRONG_LINK``, ``OVER`` or ``UNAVAILABLE``.
         """
         call = await self._open_call(link_id, secret)
         state = CallState.OPEN if call.state.is_over else call.state
-        return Look(call.subject, state, call.count, self._max, self._language)
+        count = await self._count(call) if call.lingers else call.count
+        return Look(call.subject, state, count, self._max, self._language)
+
+    async def _count(self, call: Call) -> int:
+        try:
+            sight = await self._provider.who(call)
+        except SfuUnreachable:
+            return 0
+        return sum(not seen.hidden for seen in sight.participants)
 
     async def admit(self, link_id: str, secret: str, *, name: str, visitor: str) -> Ticket:
         """Let a guest in under the name given.
@@ -173,14 +171,15 @@ class Desk:
             # A new tab makes a new guest, whom the organisers see.
             raise Refused(Reason.REMOVED)
         try:
-            inside = {seen.identity for seen in await self._provider.who(call) if not seen.hidden}
+            sight = await self._provider.who(call)
+            inside = {seen.identity for seen in sight.participants if not seen.hidden}
             if len(inside - {identity}) >= self._max:
                 raise Refused(Reason.FULL)
             await self._provider.prepare(call)
         except SfuUnreachable:
             log.warning("guest turned away: the SFU does not answer", call=call.id)
             raise Refused(Reason.UNAVAILABLE) from None
-        token = self._tokens.mint(call, identity=identity, name=shown)
+        token = self._provider.token(call, Admission(identity, shown))
         self._joined(call)
         log.info("guest admitted", call=call.id, identity=identity)
         return Ticket(self.sfu_url, token, self._ice_servers, identity, shown)
@@ -196,7 +195,7 @@ class Desk:
             raise Refused(Reason.OVER)
         if not call.secret or not hmac.compare_digest(call.secret.encode(), secret.encode()):
             raise Refused(Reason.WRONG_LINK)
-        if call.state.is_over and not self._resumable(call):
+        if call.state.is_over and not call.lingers and not self._resumable(call):
             raise Refused(Reason.OVER)
         if call.sfu_room is None:
             raise Refused(Reason.UNAVAILABLE)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import click
 
-from tests.benchmarks import cards, intake, joins, memory, restart
+from tests.benchmarks import cards, intake, joins, memory, restart, visio_cards, webhooks
 from tests.benchmarks.report import Row, progress, show
 from tests.benchmarks.world import World
 
@@ -27,6 +27,8 @@ ROWS: dict[str, Callable[[World], Awaitable[list[Row]]]] = {
     "joins": joins.measure,
     "restart": restart.measure,
     "memory": memory.measure,
+    "visio": visio_cards.measure,
+    "webhooks": webhooks.measure,
 }
 
 

@@ -14,7 +14,7 @@ from bridge.calls.model import Call, CallState
 from bridge.chat.styles import RoomStyles
 from bridge.keeper.ledger import Ledger
 from bridge.locale import Voice
-from bridge.projections.card_words import CardStyle
+from bridge.projections.style import CardStyle
 from bridge.providers.livekit import sfu_room_of
 from bridge.store.migrate import migrate
 from tests.benchmarks.traffic import Traffic

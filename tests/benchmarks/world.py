@@ -40,10 +40,13 @@ class World:
         self.folder = folder
         self._running = AsyncExitStack()
         self._made: dict[str, Any] = {}
-        self._slots = Slots(folder / "registrations", "localhost:8448", 8)
-        # Bridges with webhooks, one for each database, and the service that is their floor. The last two
+        self._slots = Slots(folder / "registrations", "localhost:8448", 10)
+        # Bridges with webhooks, one for each database, and the service that is their floor. The others
         # get none: a webhook that LiveKit kept while they were down would be a hint too many.
-        names = ("SQLite", "PostgreSQL", "floor", "quiet SQLite", "quiet PostgreSQL")
+        names = (
+            *("SQLite", "PostgreSQL", "floor", "quiet SQLite", "quiet PostgreSQL"),
+            *("visio SQLite", "visio PostgreSQL"),
+        )
         self.slots: dict[str, Slot] = dict(zip(names, self._slots.all, strict=False))
 
     async def __aenter__(self) -> Self:
@@ -114,6 +117,12 @@ class World:
 
         return await self._once(f"bridge on {kind}", make)
 
+    async def visio_bridge(self, kind: Kind, visio: Mapping[str, Any]) -> Passerelle:
+        """A running bridge on such a database, whose meetings are Visio's; ``visio`` as in its settings."""
+        over = {"calls": {"provider": "visio"}, "visio": dict(visio)}
+        url = await self.new_database(kind, "visio")
+        return await self.run(await self.new_bridge(kind, url, place=f"visio {kind}", over=over))
+
     async def floor(self) -> Program:
         """The bare application service, see `tests.benchmarks.bare_service`."""
 
@@ -159,6 +168,7 @@ class World:
         database_url: str,
         *,
         quiet: bool = False,
+        place: str = "",
         over: Mapping[str, Any] | None = None,
     ) -> Passerelle:
         """A bridge, not started yet.
@@ -167,9 +177,10 @@ class World:
             kind: Decides on the place at the homeserver.
             database_url: Where it keeps everything.
             quiet: Without webhooks.
+            place: Its place by name, if it is another one.
             over: Laid over its configuration.
         """
-        name = f"quiet {kind}" if quiet else kind
+        name = place or (f"quiet {kind}" if quiet else kind)
         slot = self.slots[name]
         settings = merged({"database": {"url": database_url}}, over or {})
         return Passerelle(

@@ -70,7 +70,6 @@ class House:
         desk = Desk(
             find=self._find,
             provider=self.provider,
-            tokens=self.provider,
             joined=lambda call: self.hints.append(call.id),
             sfu_url=self.livekit.url,
             max_participants=self.max_participants,

@@ -36,7 +36,7 @@ async def test_one_joins_mutes_and_leaves_with_the_keyboard_alone(house: House, 
 
     # Without a name the field says what is missing, and keeps the focus.
     await keyboard.press("Enter")
-    await expect(ada.page.get_by_role("alert")).to_have_text("Type your name to come in.")
+    await expect(ada.page.get_by_role("alert")).to_have_text("Type your name to join.")
     await expect(name).to_be_focused()
     await expect(name).to_have_attribute("aria-invalid", "true")
 

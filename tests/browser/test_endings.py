@@ -49,9 +49,32 @@ async def test_somebody_who_was_removed_reads_that_they_were(house: House, new_g
     call = await house.opens()
     ada = await new_guest(call)
     await ada.join("Ada", audio_only=True)
-    (one,) = await house.provider.who(call)
+    (one,) = (await house.provider.who(call)).participants
     await house.provider.remove(call, one.identity)
     await ada.sees_title("You were removed from the meeting")
+
+
+async def test_whose_microphone_an_organiser_turned_off_is_told_until_it_is_on_again(
+    house: House, new_guest: NewGuest
+) -> None:
+    call = await house.opens()
+    ada = await new_guest(call)
+    await ada.join("Ada")
+    switch = ada.switch("Micro", "Microphone")
+    await expect(switch).to_be_checked()
+    (one,) = (await house.provider.who(call)).participants
+    await house.provider.mute(call, one.identity)
+    notice = ada.page.get_by_role("alert")
+    await expect(notice).to_have_text("An organiser turned your microphone off. You can turn it on again.")
+    await expect(switch).not_to_be_checked()
+    await ada.passes_axe()
+    await switch.click()
+    await expect(notice).to_have_count(0)
+    await expect(switch).to_be_checked()
+    # What one does oneself needs no telling.
+    await switch.click()
+    await expect(switch).not_to_be_checked()
+    await expect(notice).to_have_count(0)
 
 
 async def test_a_full_meeting_says_so_and_lets_in_when_somebody_left(
@@ -107,7 +130,7 @@ async def test_an_sfu_that_is_away_is_told_apart_and_comes_back(
     await ada.page.get_by_label("Your name").fill("Ada")
     livekit.kill()
     await ada.page.get_by_role("button", name="Join", exact=True).click()
-    await ada.sees_title("The meeting is not answering")
+    await ada.sees_title("The meeting cannot be reached")
     await livekit.start()
     await ada.page.get_by_role("button", name="Try again").click()
     await ada.join("Ada", audio_only=True)

@@ -25,7 +25,7 @@ async def test_two_people_see_and_hear_each_other(house: House, new_guest: NewGu
     await expect(marie.tile("Ada Lovelace")).to_be_visible()
     await ada.receives_sound_and_pictures()
     await marie.receives_sound_and_pictures()
-    seen = {(one.name, one.identity.split("-")[0]) for one in await house.provider.who(call)}
+    seen = {(one.name, one.identity.split("-")[0]) for one in (await house.provider.who(call)).participants}
     assert seen == {("Ada Lovelace", "guest"), ("Marie Curie", "guest")}
     assert house.hints == [call.id, call.id]
     await ada.picture("meeting-en-wide")
@@ -93,11 +93,11 @@ async def test_a_reload_is_the_same_person(house: House, new_guest: NewGuest) ->
     call = await house.opens()
     ada = await new_guest(call)
     await ada.join("Ada", audio_only=True)
-    (before,) = await house.provider.who(call)
+    (before,) = (await house.provider.who(call)).participants
     await ada.page.reload()
     await expect(ada.page.get_by_label("Your name")).to_have_value("Ada")
     await ada.join("Ada", audio_only=True)
-    after = await house.provider.who(call)
+    after = (await house.provider.who(call)).participants
     assert [one.identity for one in after] == [before.identity]
 
 
@@ -112,6 +112,6 @@ async def test_the_same_person_in_a_second_tab_replaces_the_first(house: House, 
     await twin.page.goto(str(call.url))
     await twin.join("Ada", audio_only=True)
     await ada.sees_title("The meeting is open elsewhere")
-    await ada.page.get_by_role("button", name="Go on here").click()
+    await ada.page.get_by_role("button", name="Continue here").click()
     await ada.join("Ada", audio_only=True)
     await twin.sees_title("The meeting is open elsewhere")

@@ -69,7 +69,7 @@ async def test_the_visitors_id_stays_between_tab_and_bridge(house: House, new_gu
     ada = await new_guest(call)
     await ada.join("Ada", audio_only=True)
     visitor = await ada.page.evaluate("() => sessionStorage.getItem('visitor')")
-    (seen,) = await house.provider.who(call)
+    (seen,) = (await house.provider.who(call)).participants
     assert visitor not in seen.identity
     assert all(visitor not in url for url in ada.requests)
     assert await ada.page.evaluate("() => localStorage.length") == 0

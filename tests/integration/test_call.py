@@ -22,7 +22,7 @@ from tests.support.waiting import until
 KEYS = {
     *("v", "id", "state", "subject", "url", "provider", "started_by", "started_ts", "first_join_ts"),
     *("ended_ts", "end_reason", "participants", "count", "peak", "came", "listening", "encrypted_room"),
-    *("stale_since_ts", "recording", "transcription"),
+    *("stale_since_ts", "recording", "transcription", "adopted", "attendance", "access", "dial_in"),
 }
 
 
@@ -50,7 +50,7 @@ async def test_the_whole_story_of_a_call(salon: Salon) -> None:
     async with await Visitor.by_link(card.url, "Chloé Martin") as chloe:
         card = await salon.card(inside("Chloé Martin"))
         assert card.body.splitlines()[0] == "Visio en cours : Point budget"
-        assert "1 personne : « Chloé Martin » (invité)." in card.body.replace("\u00a0", " ").replace(
+        assert "1 personne : « Chloé Martin » (sans compte)." in card.body.replace("\u00a0", " ").replace(
             "\u202f", " "
         )
         async with await Visitor.by_link(card.url, "Denis Petit"):
@@ -90,6 +90,10 @@ async def test_the_whole_story_of_a_call(salon: Salon) -> None:
         "stale_since_ts": None,
         "recording": False,
         "transcription": False,
+        "adopted": False,
+        "attendance": True,
+        "access": None,
+        "dial_in": None,
     }
     assert before <= call["started_ts"] <= call["first_join_ts"] <= call["ended_ts"] <= now_ms()
     assert "call_url" not in card.content
@@ -186,6 +190,8 @@ async def test_a_matrix_user_is_verified_and_stands_bare_and_a_listener_is_count
             "verified": True,
             "user_id": me,
             "joined_ts": 0,
+            "hand": False,
+            "role": None,
         }
         assert abs(person["joined_ts"] - now_ms()) < 60_000
         assert card.call["count"] == 1
@@ -284,7 +290,10 @@ async def test_a_meeting_that_cannot_be_opened_gets_a_card_that_says_so(
     found = re.search(r"Réf\. (\w+)", card.body)
     assert found is not None
     assert f"ref={found[1]}" in bridge.log_file.read_text(), "the reference leads to the log"
-    assert await salon.reply("!visio statut") == "Aucune visio n’est ouverte ici."
+    assert (
+        await salon.reply("!visio statut")
+        == "Aucune visio n’est ouverte ici. Écrivez !visio pour en ouvrir une."
+    )
 
 
 async def test_numbers_only_where_names_are_never_shown(make_bridge: MakeBridge, alice: MatrixUser) -> None:

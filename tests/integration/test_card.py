@@ -19,7 +19,7 @@ from tests.support.cards import CALL, Salon
 from tests.support.people import Visitor
 from tests.support.waiting import until
 
-NOTHING_OPEN = "Aucune visio n’est ouverte ici."
+NOTHING_OPEN = "Aucune visio n’est ouverte ici. Écrivez !visio pour en ouvrir une."
 NOT_SHOWN = re.compile("[\u0000-\u001f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -159,6 +159,27 @@ async def test_a_redacted_card_is_not_posted_again_and_the_room_may_have_a_new_c
         return "Zéphyrine" not in await salon.everything()
 
     await until(forgotten)
+
+
+async def test_after_its_card_was_redacted_a_meeting_goes_on_until_all_have_left(salon: Salon) -> None:
+    await salon.say("!visio")
+    card = await salon.card(is_("open"))
+    async with await Visitor.by_link(card.url, "Ada"):
+        await salon.card(inside("Ada"))
+        await salon.user.redact(salon.room_id, card.event_id)
+        assert await salon.reply("!visio statut") == NOTHING_OPEN
+        # Whoever reloads the page comes in again, and so does somebody who was late.
+        async with await Visitor.by_link(card.url, "Bob"):
+            assert len(salon.cards) == 1
+
+    async def closed() -> bool:
+        try:
+            await ask_for_ticket(card.url, "Cleo")
+        except TurnedAway as refusal:
+            return refusal.reason == "over"
+        return False
+
+    await until(closed)
 
 
 async def test_a_card_redacted_after_the_end_does_not_come_back_with_the_people(

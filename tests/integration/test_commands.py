@@ -16,7 +16,7 @@ from tests.support.cards import Salon
 from tests.support.people import Visitor
 from tests.support.waiting import until
 
-NOTHING_OPEN = "Aucune visio n’est ouverte ici."
+NOTHING_OPEN = "Aucune visio n’est ouverte ici. Écrivez !visio pour en ouvrir une."
 PONG = "Je suis là."
 
 
@@ -165,6 +165,22 @@ async def test_a_command_under_a_quoted_message_counts(salon: Salon) -> None:
     assert await salon.reply(quoted, **relates_to(relation)) == PONG
 
 
+async def test_a_flood_of_questions_is_cut_short_and_meetings_still_open(
+    make_bridge: MakeBridge, alice: MatrixUser
+) -> None:
+    bridge = make_bridge({"limits": {"answers_per_minute": 5}})
+    await bridge.start()
+    salon = await Salon.made_by(alice, bridge.bot_id)
+    for _ in range(20):
+        await salon.say("!visio ping")
+    await salon.say("!visio Budget")
+    card = await salon.card(is_("open"))
+    assert card.call["subject"] == "Budget"
+    said = [plain(words) for words in salon.said()]
+    assert said.count(PONG) == 5
+    assert sum("Trop de commandes dans ce salon." in words for words in said) == 1
+
+
 # Threads
 
 
@@ -205,7 +221,7 @@ async def test_link_and_status_of_the_open_call(salon: Salon) -> None:
         await salon.card(inside("Chloé"))
         status = await salon.reply("!visio statut")
         assert "Visio en cours : Point budget" in status
-        assert "« Chloé » (invité)" in plain(status)
+        assert "« Chloé » (sans compte)" in plain(status)
 
 
 async def test_an_empty_call_is_ended_without_a_question(salon: Salon) -> None:
@@ -344,6 +360,7 @@ async def test_in_a_large_room_only_moderators_open(
 
 
 async def test_ringing_mentions_people_in_one_text_message(salon: Salon, bob: MatrixUser) -> None:
+    await salon.admit(bob)
     await salon.say("!visio Point budget")
     card = await salon.card(is_("open"))
     event = await salon.ask(f"!visio appeler {bob.user_id}", **with_mentions(bob.user_id))
@@ -352,6 +369,21 @@ async def test_ringing_mentions_people_in_one_text_message(salon: Salon, bob: Ma
     assert content["m.mentions"] == {"user_ids": [bob.user_id]}
     assert card.url in content["body"]
     assert "Point budget" in content["body"]
+    again = await salon.ask(f"!visio appeler {bob.user_id}", **with_mentions(bob.user_id))
+    assert "dernier appel il y a moins d’une minute" in again["content"]["body"]
+    assert again["content"]["m.mentions"] == {}
+
+
+async def test_who_is_not_in_the_room_does_not_hear_a_call_and_the_caller_is_told(
+    salon: Salon, bob: MatrixUser
+) -> None:
+    await salon.say("!visio")
+    await salon.card(is_("open"))
+    asked = await salon.say(f"!visio appeler {bob.user_id}", **with_mentions(bob.user_id))
+    ring = await salon.answer_to(asked)
+    assert ring["content"]["m.mentions"] == {"user_ids": [bob.user_id]}
+    remark = await salon.answer_to(asked, number=2)
+    assert "n’est pas dans ce salon et n’entend pas l’appel" in remark["content"]["body"]
 
 
 async def test_at_most_ten_are_called_with_one_message(salon: Salon) -> None:
@@ -398,8 +430,8 @@ async def test_kicking_puts_somebody_out_until_the_end(salon: Salon) -> None:
     ):
         await salon.card(inside("Denis Petit", "Chloé"))
         # As people copy it from the card.
-        answer = plain(await salon.reply("!visio expulser « Chloé » (invité)"))
-        assert "J’ai retiré « Chloé » (invité) de la visio." in answer
+        answer = plain(await salon.reply("!visio expulser « Chloé » (sans compte)"))
+        assert "J’ai retiré « Chloé » (sans compte) de la visio." in answer
         await chloe.wait_until_put_out()
         await salon.card(inside("Denis Petit"))
         with pytest.raises(TurnedAway) as refusal:

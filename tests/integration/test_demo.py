@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,17 +15,20 @@ import pytest
 
 from bridge.demo.peers import guard
 from bridge.demo.peers.passerelle import PROGRAM
+from bridge.demo.visio.stand_in import SERVICE_EMAIL, StandIn
 from tests.support.waiting import alive, until
 
 
 @asynccontextmanager
-async def demo(folder: Path, *options: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def demo(
+    folder: Path, *options: str, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run the demo with its data below ``folder``."""
     process = await asyncio.create_subprocess_exec(
         *(str(PROGRAM), "demo", *options),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        env={**os.environ, "TMPDIR": str(folder)},
+        env={**os.environ, "TMPDIR": str(folder), **(environment or {})},
     )
     try:
         yield process
@@ -45,10 +48,12 @@ async def lines_until(process: asyncio.subprocess.Process, last: str) -> str:
     return text
 
 
-async def test_the_headless_demo_plays_the_story_to_its_end(tmp_path: Path) -> None:
-    async with demo(tmp_path, "--headless") as process:
+@pytest.mark.parametrize("place", ["stand-in", "none"])
+async def test_the_headless_demo_plays_the_story_to_its_end(tmp_path: Path, place: str) -> None:
+    async with demo(tmp_path, "--headless", "--visio", place) as process:
         output = (await process.communicate())[0].decode()
     assert process.returncode == 0, output
+    assert ("Enregistrement en cours." in output) == (place == "stand-in")
     assert "Visio ouverte : Point budget" in output
     assert "Visio en cours : Point budget" in output
     assert "Visio terminée : Point budget" in output
@@ -56,11 +61,34 @@ async def test_the_headless_demo_plays_the_story_to_its_end(tmp_path: Path) -> N
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_the_demo_takes_a_visio_that_runs_somewhere(tmp_path: Path, visio: StandIn) -> None:
+    environment = {
+        "PASSERELLE_VISIO__CLIENT_ID": visio.application.client_id,
+        "PASSERELLE_VISIO__CLIENT_SECRET": visio.application.client_secret,
+        "PASSERELLE_VISIO__SERVICE_EMAIL": SERVICE_EMAIL,
+    }
+    async with demo(tmp_path, "--headless", "--visio", visio.url, environment=environment) as process:
+        output = (await process.communicate())[0].decode()
+    assert process.returncode == 0, output
+    assert f"Rejoindre la visio : {visio.url}/" in output
+    assert "Nouvelle réunion : écrivez !visio" in output
+    assert visio.application.client_secret not in output
+    assert os.listdir(tmp_path) == []
+
+
+async def test_without_credentials_the_demo_says_where_to_put_them(tmp_path: Path) -> None:
+    async with demo(tmp_path, "--visio", "https://visio.example.org") as process:
+        output = (await process.communicate())[0].decode()
+    assert process.returncode == 2
+    assert "PASSERELLE_VISIO__CLIENT_ID and PASSERELLE_VISIO__CLIENT_SECRET" in output
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_ctrl_c_stops_everything_that_the_demo_started(tmp_path: Path, number: signal.Signals) -> None:
     async with demo(tmp_path) as process:
         output = await lines_until(process, "Ctrl-C stops everything.")
-        link = re.search(r"http://127\.0\.0\.1:\d+/call/\S+#\S+", output)
+        link = re.search(r"http://127\.0\.0\.1:\d+/[a-z]{3}-[a-z]{4}-[a-z]{3}", output)
         assert link, output
         async with aiohttp.ClientSession() as session, session.get(link[0]) as page:
             assert page.status == 200
@@ -69,4 +97,32 @@ async def test_ctrl_c_stops_everything_that_the_demo_started(tmp_path: Path, num
         process.send_signal(number)
         rest = (await process.communicate())[0].decode()
     assert process.returncode == 0, rest
+    assert os.listdir(tmp_path) == []
+    await until(lambda: not any(alive(pid) for pid in family))
+
+
+async def test_a_demo_that_nobody_reads_any_more_leaves_nothing_behind(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    folder, errors = tmp_path / "data", tmp_path / "errors"
+    folder.mkdir()
+    with errors.open("wb") as stderr:
+        process = await asyncio.create_subprocess_exec(
+            *(str(PROGRAM), "demo", "--headless"),
+            stdout=writing,
+            stderr=stderr,
+            env={**os.environ, "TMPDIR": str(folder)},
+        )
+    os.close(writing)
+    try:
+        # As in “passerelle demo | head -n 1”: the servers are starting when the reader goes.
+        with os.fdopen(reading, "rb") as pipe:
+            assert await asyncio.to_thread(pipe.readline)
+        family = guard.descendants(process.pid)
+        assert await asyncio.wait_for(process.wait(), 60) == 1
+    finally:
+        if process.returncode is None:
+            guard.kill_all(process.pid)
+            await process.wait()
+    assert os.listdir(folder) == []
+    assert "Traceback" not in errors.read_text()
     await until(lambda: not any(alive(pid) for pid in family))

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from appservice.sharding import shard_of
 from bridge.demo.matrix_user import MatrixUser
-from bridge.demo.peers.ports import reserve_port
 from tests.conftest import MakeBridge
-from tests.support.bridges import LocalBridge
 from tests.support.cards import Salon
-from tests.support.chaos_balancer import Backend, Balancer
 from tests.support.people import Visitor
+from tests.support.replicas import Replicas, owners, two_replicas
 from tests.support.slots import Slot
-from tests.support.waiting import until
 
-ROOMS = 6
+ROOMS_OF_EACH = 3
 PONG = "Je suis là."
 
 
@@ -32,39 +29,31 @@ def is_(state: str) -> Any:
 
 
 @pytest.fixture
-async def replicas(
-    make_bridge: MakeBridge, slot: Slot, postgres_url: str
-) -> AsyncIterator[tuple[LocalBridge, LocalBridge]]:
+async def replicas(make_bridge: MakeBridge, slot: Slot, postgres_url: str) -> AsyncIterator[Replicas]:
     """Two running bridges in one place, behind a balancer, on one database."""
-    public = reserve_port()
-    made = []
-    for _ in range(2):
-        own = dataclasses.replace(slot, internal_port=reserve_port(), public_port=reserve_port())
-        settings = {
-            "database": {"url": postgres_url},
-            "calls": {"clock": "1s", "grace": "2s"},
-            "appservice": {"url": slot.internal_url},
-            "web": {"public_url": f"http://127.0.0.1:{public}"},
-        }
-        made.append(make_bridge(settings, slot=own))
-    first, second = made
-    # Only one of them gets the webhooks, and has to tell the other.
-    second.route.copies = 0
-    internal = [Backend(each.internal_url, f"{each.internal_url}/health/ready") for each in made]
-    browsers = [Backend(each.public_url, f"{each.internal_url}/health/ready") for each in made]
-    async with Balancer(slot.internal_port, internal), Balancer(public, browsers):
-        await asyncio.gather(first.start(), second.start())
-        await until(lambda: all(backend.ready for backend in internal + browsers), 20)
-        await until(lambda: any("replicas=2" in each.log_file.read_text() for each in made), 20)
+    settings = {"calls": {"clock": "1s", "grace": "2s"}}
+    async with two_replicas(make_bridge, slot, postgres_url, settings) as (first, second):
+        # Only one of them gets the webhooks, and has to tell the other.
+        second.route.copies = 0
         yield first, second
         await asyncio.gather(first.stop(), second.stop())
 
 
+async def salons_of_both(user: MatrixUser, bot_id: str, postgres_url: str) -> list[Salon]:
+    """Rooms of which each replica owns some: which one a room falls to is in its id."""
+    owner = await owners(postgres_url)
+    salons: dict[str, list[Salon]] = {name: [] for name in owner.values()}
+    while min(map(len, salons.values())) < ROOMS_OF_EACH:
+        salon = await Salon.made_by(user, bot_id)
+        salons[owner[shard_of(salon.room_id)]].append(salon)
+    return [salon for some in salons.values() for salon in some[:ROOMS_OF_EACH]]
+
+
 async def test_two_replicas_share_the_rooms_and_one_may_die(
-    replicas: tuple[LocalBridge, LocalBridge], alice: MatrixUser, bob: MatrixUser
+    replicas: Replicas, postgres_url: str, alice: MatrixUser, bob: MatrixUser
 ) -> None:
-    first, second = replicas
-    salons = await asyncio.gather(*(Salon.made_by(alice, first.bot_id) for _ in range(ROOMS)))
+    _, second = replicas
+    salons = await salons_of_both(alice, second.bot_id, postgres_url)
     await asyncio.gather(*(salon.admit(bob) for salon in salons))
 
     # Two people in each room ask at the same time.
@@ -73,7 +62,7 @@ async def test_two_replicas_share_the_rooms_and_one_may_die(
     for salon, card in zip(salons, cards, strict=True):
         assert card.url in (await salon.greeting(2))["content"]["body"]
     logs = [replica.log_file.read_text().count("call.opened") for replica in replicas]
-    assert sum(logs) == ROOMS
+    assert sum(logs) == len(salons)
     assert all(logs), f"both have worked: {logs}"
 
     guests = [await (await Visitor.by_link(card.url, "Ada")).join() for card in cards]
@@ -86,7 +75,7 @@ async def test_two_replicas_share_the_rooms_and_one_may_die(
     for guest in guests:
         await guest.leave()
     ended = await asyncio.gather(*(salon.card(is_("ended")) for salon in salons))
-    assert [card.call["came"] for card in ended] == [1] * ROOMS
+    assert [card.call["came"] for card in ended] == [1] * len(salons)
 
     await second.start()
     asked = [await salon.say("!visio ping") for salon in salons]

@@ -27,7 +27,7 @@ from tests.support.cards import Salon
 from tests.support.people import Visitor
 from tests.support.waiting import until
 
-NOTHING_OPEN = "Aucune visio n’est ouverte ici."
+NOTHING_OPEN = "Aucune visio n’est ouverte ici. Écrivez !visio pour en ouvrir une."
 PONG = "Je suis là."
 MISSED = "J’étais arrêté quand vous avez écrit !visio."
 BRISK = {"calls": {"clock": "1s", "grace": "2s"}}

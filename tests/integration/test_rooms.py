@@ -16,7 +16,7 @@ from tests.support.cards import Salon
 from tests.support.people import Visitor
 from tests.support.waiting import until
 
-NOTHING_OPEN = "Aucune visio n’est ouverte ici."
+NOTHING_OPEN = "Aucune visio n’est ouverte ici. Écrivez !visio pour en ouvrir une."
 PONG = "Je suis là."
 ENCRYPTION = {"algorithm": "m.megolm.v1.aes-sha2"}
 WELCOME = "Bonjour, je suis le service Visio de Testbourg."

@@ -141,6 +141,28 @@ async def test_what_was_said_while_it_was_down_arrives_soon_after_its_start(
         await alice.wait_until(lambda: answers(alice, room, slot.bot_id) == expected, 10)
 
 
+async def test_what_the_homeserver_does_not_push_is_read_in_the_room_and_handled_once(
+    run: Run, slot: Slot, echo: Echo, alice: MatrixUser
+) -> None:
+    async with run() as one:
+        await up(one, slot)
+        room = await room_with(alice, slot)
+        began = one.runtime.clock()
+        # The bot talks more than anybody else.
+        for number in range(5):
+            await one.write(SendEvent("m.room.message", _notice(str(number))), slot="card", room_id=room)
+            await one.idle()
+        await one.deaf()
+        said = await alice.say(room, "!lost")
+        await one.runtime.link._catch_up.run(began, 500)
+        await until(lambda: said in echo.handled)
+        await one.listen(slot.internal_port)
+        one.runtime.link.make_good_soon()
+        last = await alice.say(room, "!last")
+        await until(lambda: last in echo.handled)
+        assert echo.handled.count(said) == 1
+
+
 async def test_older_edits_are_redacted_for_everybody_and_the_newest_stays(
     run: Run, slot: Slot, alice: MatrixUser
 ) -> None:

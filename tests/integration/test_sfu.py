@@ -11,10 +11,10 @@ import pytest
 from livekit import rtc
 
 from bridge.calls.model import Call, CallState, ParticipantKind
-from bridge.calls.ports import SfuUnreachable
+from bridge.calls.ports import Admission, SfuUnreachable
 from bridge.demo.peers.livekit import LiveKit
-from bridge.providers import ProviderParts
 from bridge.providers.livekit import LivekitProvider
+from bridge.providers.parts import ProviderParts
 from bridge.sfu.client import Sfu, now_ms
 from bridge.sfu.model import SfuKind
 from bridge.sfu.receiver import Outcome, WebhookReceiver
@@ -309,10 +309,10 @@ async def test_a_meeting_of_the_livekit_provider_from_its_opening_to_its_end(
     await provider.prepare(call)
 
     guest = rtc.Room()
-    await guest.connect(livekit.url, provider.mint(call, identity="guest-zoe", name="Zoé"))
+    await guest.connect(livekit.url, provider.token(call, Admission("guest-zoe", "Zoé")))
 
     async def names() -> list[tuple[str, ParticipantKind]]:
-        return [(seen.name, seen.kind) for seen in await provider.who(call)]
+        return [(seen.name, seen.kind) for seen in (await provider.who(call)).participants]
 
     async def zoe_is_in() -> bool:
         return await names() == [("Zoé", ParticipantKind.GUEST)]
@@ -320,7 +320,7 @@ async def test_a_meeting_of_the_livekit_provider_from_its_opening_to_its_end(
     await until(zoe_is_in)
     await provider.close(call)
     await until(lambda: guest.connection_state != CONNECTED)
-    assert await provider.who(call) == ()
+    assert (await provider.who(call)).participants == ()
     assert await provider.occupied((call,)) == frozenset()
     await provider.close(call)
     await guest.disconnect()

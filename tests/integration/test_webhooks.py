@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -160,3 +161,36 @@ async def test_forged_and_replayed_webhooks_put_nobody_out(
             assert "« Bob »" in (await salon.reply("!visio statut")).replace("\u00a0", " ")
             assert salon.cards[-1].names == {"Ada", "Bob"}
             assert len(salon.ours()) == said + 1, "the card was not written"
+
+
+async def test_where_webhooks_are_switched_off_none_is_taken_and_the_card_is_right(
+    make_bridge: MakeBridge, alice: MatrixUser, livekit: LiveKit, session: aiohttp.ClientSession
+) -> None:
+    bridge = make_bridge({"sfu": {"webhooks": False}, "calls": {"clock": "1s", "grace": "1s"}})
+    await bridge.start()
+    body = b'{"event": "room_started", "room": {"sid": "RM_1", "name": "passerelle-x"}}'
+    webhook = by(body, ApiKey(livekit.key, livekit.secret))
+    assert await deliver(session, target(bridge), webhook) == 404
+    await play(await Salon.made_by(alice, bridge.bot_id))
+
+
+async def test_webhooks_about_strangers_are_counted_and_nothing_else(
+    make_bridge: MakeBridge, alice: MatrixUser, livekit: LiveKit, session: aiohttp.ClientSession
+) -> None:
+    bridge = make_bridge(SLOW)
+    await bridge.start()
+    salon = await Salon.made_by(alice, bridge.bot_id)
+    await salon.say("!visio")
+    await salon.card(is_("open"))
+    for number in range(20):
+        room = {"sid": f"RM_{number}", "name": f"strangers-{number}"}
+        body = json.dumps({"event": "participant_joined", "room": room, "id": f"EV_{number}"}).encode()
+        # Unsigned, even: there is no proof to be looked at.
+        assert await deliver(session, target(bridge), Webhook(body, {"Authorization": "nobody's"})) == 200
+    async with session.get(f"{bridge.internal_url}/metrics") as response:
+        metrics = await response.text()
+    counted = re.search(r'passerelle_webhooks{outcome="foreign"} (\d+)', metrics)
+    assert counted is not None
+    assert int(counted[1]) >= 20
+    assert "strangers" not in bridge.log_file.read_text()
+    assert b"strangers" not in (bridge.folder / "passerelle.db").read_bytes()

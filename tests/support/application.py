@@ -137,7 +137,7 @@ QUICK = RuntimeSettings(
     display_name="Visio",
     worker=WorkerLimits(retry_delays_ms=(10, 20, 40), facts_wait_ms=20, look_every_s=0.2),
     sender=SenderLimits(first_wait_ms=10, look_every_s=0.2),
-    lease=LeaseTimes(lease_ms=900, renew_s=0.15),
+    lease=LeaseTimes(lease_ms=LeaseTimes().lease_ms, renew_s=0.15),
 )
 
 
@@ -175,21 +175,29 @@ class Service:
         await self._server.start_server()
         self.address = str(self._server.make_url("")).rstrip("/")
 
-    async def stop(self, patience_s: float = 5.0) -> None:
-        """Stop in order."""
+    async def deaf(self) -> None:
+        """Close the HTTP face."""
         if self._server is not None:
             await self._server.close()
             self._server = None
+
+    async def stop(self, patience_s: float = 5.0) -> None:
+        """Stop in order."""
+        await self.deaf()
         if self._running:
             self._running = False
             await self.runtime.stop(patience_s)
         await self.runtime.database.close()
 
-    async def crash(self) -> None:
-        """Stop wherever it is: nothing is finished, no lease is given back."""
+    async def crash(self, *, leases_run_out: bool = True) -> None:
+        """Stop wherever it is: nothing is finished, no lease is given back.
+
+        A lease is soon over; with ``leases_run_out`` no time need pass for it.
+        """
         self._running = False
         runtime = self.runtime
-        tasks = [*runtime._tasks, *runtime.bus._tasks, runtime.gate._task, runtime._database_gate._task]
+        tasks: list[asyncio.Task[None] | None] = [*runtime._tasks, *runtime.bus._tasks, *runtime.link._tasks]
+        tasks += [runtime.gate._task, runtime._database_gate._task]
         tasks.append(getattr(runtime.ownership, "_task", None))
         for rooms in (runtime.worker._rooms, runtime.sender._rooms):
             rooms._stopping = True
@@ -198,6 +206,10 @@ class Service:
             if task is not None:
                 task.cancel()
         await asyncio.gather(*(task for task in tasks if task is not None), return_exceptions=True)
+        if leases_run_out:
+            async with self.database.begin() as connection:
+                await connection.execute(sa.update(tables.shards).values(until_ts=0))
+                await connection.execute(sa.update(tables.replicas).values(seen_ts=0))
         await self.stop()
 
     async def take(self, *events: object, txn_id: str = "1") -> None:

@@ -7,7 +7,7 @@ thread: so each answer says which command it belongs to, and one too many cannot
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,22 +56,19 @@ class Command:
 class Account:
     """What happened in a room, taken from its events as a member saw them arrive."""
 
-    def __init__(self, events: Iterable[Event], bot_id: str, *, lost: Container[str] = frozenset()) -> None:
+    def __init__(self, events: Iterable[Event], bot_id: str) -> None:
         """Read it.
 
         Args:
             events: In the homeserver's order.
             bot_id: The bridge's bot.
-            lost: Ids of commands that never reached the bridge; they are left out.
         """
         messages = [event for event in events if event["type"] == "m.room.message"]
         ours = [event for event in messages if event["sender"] == bot_id]
         self.commands = [
             _command(event)
             for event in messages
-            if event["sender"] != bot_id
-            and str(event["content"].get("body", "")).startswith(PREFIX)
-            and event["event_id"] not in lost
+            if event["sender"] != bot_id and str(event["content"].get("body", "")).startswith(PREFIX)
         ]
         self.cards: Sequence[Card] = cards_of(messages)
         self.answers = [event for event in ours if CALL not in event["content"] and event["content"]]

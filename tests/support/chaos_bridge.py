@@ -17,7 +17,11 @@ from tests.support.waiting import until
 
 def settings(database_url: str) -> dict[str, Any]:
     """A bridge on this database, with the chaos tests' short clock."""
-    return {"database": {"url": database_url}, "calls": {"clock": f"{CLOCK_S}s"}}
+    return {
+        "database": {"url": database_url},
+        "calls": {"clock": f"{CLOCK_S}s"},
+        "limits": {"answers_per_minute": 0},
+    }
 
 
 async def health(bridge: LocalBridge) -> tuple[int, dict[str, Any]]:
@@ -76,15 +80,6 @@ async def worked_off(database_url: str, timeout: float = 15) -> None:
         await until(done, timeout, poll=0.1)
     except TimeoutError:
         raise AssertionError(f"still to do: {await left_over(database_url)}") from None
-
-
-async def received(database_url: str) -> set[str]:
-    """The ids of the events that a bridge has taken in."""
-    engine = create_async_engine(database_url)
-    async with engine.connect() as connection:
-        found = set((await connection.execute(sa.select(inbox.c.event_id))).scalars())
-    await engine.dispose()
-    return found
 
 
 async def nothing_is_left(bridge: LocalBridge, database_url: str, talks: Iterable[Talk]) -> None:

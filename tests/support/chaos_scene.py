@@ -11,7 +11,7 @@ import random
 import secrets
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack, nullcontext
 from types import TracebackType
 from typing import Any, Self
@@ -101,7 +101,6 @@ class Talk:
     Attributes:
         salon: The room with the bot, as its first member sees it.
         members: Who types; the first one made the room.
-        lost: Ids of commands that the homeserver lost before it told the bridge.
         sent: Ids of all commands.
         visits: How often each card's meeting was entered.
         calm: Held while somebody ends the meeting, and while somebody enters it: the SDK takes a minute to
@@ -111,7 +110,6 @@ class Talk:
     def __init__(self, salon: Salon, members: list[MatrixUser], rng: random.Random) -> None:
         self.salon = salon
         self.members = members
-        self.lost: set[str] = set()
         self.sent: list[str] = []
         self.visits: Counter[str] = Counter()
         self.calm = asyncio.Lock()
@@ -120,7 +118,7 @@ class Talk:
     @property
     def account(self) -> Account:
         """What happened so far."""
-        return Account(self.salon.timeline, self.salon.bot_id, lost=self.lost)
+        return Account(self.salon.timeline, self.salon.bot_id)
 
     @property
     def card(self) -> Card | None:
@@ -275,28 +273,6 @@ class Scene:
         began = time.monotonic()
         await asyncio.gather(*(self._card_comes_right(talk) for talk in self.talks))
         self.rounds.append(time.monotonic() - began)
-
-    async def note_lost(self, received: Callable[[], Awaitable[set[str]]]) -> None:
-        """Take out of the account what the homeserver took from people and never told the bridge.
-
-        Synapse keeps the events that it is about to push in memory; those that it had there when it died
-        are in the room, and nobody will be told. They are noted: more than a few are worth a look.
-
-        Args:
-            received: Tells the ids of all events that the bridge took in.
-        """
-        for talk in self.talks:
-            # Transactions come in order: with the answer to this one, whatever was to come has come.
-            thread = await talk.ask(f"{PREFIX} ping")
-            assert await talk.is_answered(thread, 90), talk.account.transcript()
-        taken_in = await received()
-        for talk in self.talks:
-            lost = set(talk.sent) - taken_in - talk.lost
-            talk.lost |= lost
-            if lost:
-                self._note(
-                    f"the homeserver lost {len(lost)} commands in {talk.salon.room_id}: {sorted(lost)}"
-                )
 
     def report(self) -> None:
         """Note what was done, for whoever wants to know whether it was enough."""

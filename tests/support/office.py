@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import itertools
 from collections.abc import AsyncIterator, Callable
@@ -19,20 +20,24 @@ from appservice.tables import outbox, published
 from appservice.unit_of_work import UnitsOfWork
 from bridge.calls.lifecycle import Timings
 from bridge.calls.model import Call, CallState, ParticipantKind
-from bridge.calls.ports import Meeting, ProviderFailure, Seen, SfuUnreachable
+from bridge.calls.ports import Admission, Meeting, ProviderFailure, Seen, SfuUnreachable, Sight
 from bridge.chat.announcements import RoomAnnouncements
 from bridge.chat.styles import RoomStyles
+from bridge.commands.follow import FOLLOWED_BY
 from bridge.keeper.ledger import Ledger
+from bridge.keeper.ports import Member
 from bridge.keeper.reconciler import Reconciler
 from bridge.locale import Voice
 from bridge.projections.card import CALL_KEY
-from bridge.projections.card_words import CardStyle
+from bridge.projections.style import CardStyle
 from bridge.store import calls as store
 from bridge.store.calls import CallStore
 from bridge.store.migrate import migrate
 from bridge.store.records import Record
+from tests.support.application import open_quickly
 
-T0 = 1_700_000_000_000
+T0 = 1_700_000_010_000
+"""A tick of every clock that the tests use."""
 ROOM = "!room:hs"
 BOT = "@visio:hs"
 TIMINGS = Timings(grace_ms=60_000, open_timeout_ms=3_600_000, resume_window_ms=7_200_000, clock_ms=30_000)
@@ -67,6 +72,8 @@ class FakeProvider:
 
     Attributes:
         inside: Who is in which SFU room.
+        found: Where followed links lead, by link.
+        going_on: What else a look shows.
         away: The SFU does not answer.
         failure: Why no meeting can be opened.
         error: A defect: raised by whatever is asked.
@@ -77,6 +84,8 @@ class FakeProvider:
 
     def __init__(self) -> None:
         self.inside: dict[str, tuple[Seen, ...]] = {}
+        self.found: dict[str, Meeting] = {}
+        self.going_on = Sight()
         self.away = False
         self.failure: ProviderFailure | None = None
         self.error: Exception | None = None
@@ -86,14 +95,24 @@ class FakeProvider:
         self._answer("open", call.id)
         if self.failure is not None:
             raise self.failure
+        if call.adopted and call.url is not None:
+            return self.found.get(call.url, Meeting(call.url, None, adopted=True))
         return Meeting(f"https://visio.example/call/{call.id}#s", f"passerelle-{call.id}", call.secret)
 
     async def prepare(self, call: Call) -> None:
         self._answer("prepare", call.id)
 
-    async def who(self, call: Call) -> tuple[Seen, ...]:
+    async def locate(self, call: Call) -> Meeting | None:
+        self._answer("locate", call.id)
+        return self.found.get(call.url or "")
+
+    async def who(self, call: Call) -> Sight:
         self._answer("who", call.id)
-        return self.inside.get(call.sfu_room or "", ())
+        inside = self.inside.get(call.sfu_room or "", ())
+        return dataclasses.replace(self.going_on, participants=inside)
+
+    def token(self, call: Call, admission: Admission) -> str:
+        return f"token for {admission.identity} in {call.sfu_room}"
 
     async def occupied(self, calls: tuple[Call, ...]) -> frozenset[str]:
         self._answer("occupied", *(call.id for call in calls))
@@ -120,13 +139,17 @@ class FakeProvider:
 
 
 class FakeDoorman:
-    """Fills `bridge.keeper.reconciler.Doorman`."""
+    """Fills `bridge.keeper.ports.Doorman`."""
 
     def __init__(self) -> None:
         self.lets_open = True
+        self.members: dict[str, Member] = {}
 
     async def name_of(self, room_id: str, user_id: str) -> str:
         return "Ada Lovelace"
+
+    async def member(self, room_id: str, user_id: str) -> Member:
+        return self.members.get(user_id, Member())
 
     async def may_open(self, room_id: str, user_id: str) -> bool:
         return self.lets_open
@@ -154,7 +177,11 @@ class Office:
 
     async def look(self, *call_ids: str, gone: frozenset[str] = frozenset()) -> dict[str, int | None]:
         """Look at some calls, of which a webhook said that some people are gone."""
-        return await self.reconciler.look(dict.fromkeys(call_ids or ("c1",), gone))
+        due = await self.reconciler.look(dict.fromkeys(call_ids or ("c1",), gone))
+        return {
+            call_id: await answer if isinstance(answer, asyncio.Task) else answer
+            for call_id, answer in due.items()
+        }
 
     async def begin(self, call: Call) -> Record:
         """Write down a call that begins."""
@@ -206,7 +233,9 @@ class Office:
         return [
             str(operation.content["body"])
             for _, operation in await self.outbox(room_id)
-            if isinstance(operation, SendEvent) and CALL_KEY not in operation.content
+            if isinstance(operation, SendEvent)
+            and CALL_KEY not in operation.content
+            and operation.type == "m.room.message"
         ]
 
     async def cards(self, room_id: str = ROOM) -> list[dict[str, Any]]:
@@ -242,7 +271,7 @@ async def an_office(
     database_url: str, *, keep_names: bool = False, max_participants: int = 150
 ) -> AsyncIterator[Office]:
     """An office on an empty database."""
-    database = Database.open(database_url)
+    database = open_quickly(database_url)
     await migrate(database)
     ownership = SoleOwner()
     await ownership.start()
@@ -261,7 +290,7 @@ async def an_office(
         works=works,
         calls=calls,
         ledger=ledger,
-        providers={provider.name: provider},
+        providers={provider.name: provider, FOLLOWED_BY: provider},
         timings=TIMINGS,
         announcements=RoomAnnouncements(styles, BOT),
         doorman=doorman,

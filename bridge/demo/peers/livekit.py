@@ -104,6 +104,9 @@ class LiveKit(Peer):
                 # loopback needs one, so ours is an address that is surely not somebody else's.
                 "stun_servers": [f"{HOST}:{self._udp_port}"],
             },
+            # Whoever comes first with a token makes the room. The bridge makes its own and could do without;
+            # Visio makes none and counts on this.
+            "room": {"auto_create": True},
             "keys": {self.key: self.secret},
             "webhook": {"api_key": self.key, "urls": self.webhooks},
             "logging": {"level": "info", "pion_level": "error"},

@@ -131,7 +131,8 @@ class Synapse(Peer):
             "bind_addresses": [HOST],
             "type": "http",
             "tls": False,
-            "resources": [{"names": ["client", "health"], "compress": False}],
+            # "openid": other services verify users' OpenID tokens here.
+            "resources": [{"names": ["client", "health", "openid"], "compress": False}],
         }
         return {
             "server_name": self.server_name,

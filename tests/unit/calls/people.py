@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bridge.calls.model import Call, CallState, ParticipantKind
-from bridge.calls.ports import Seen
+from bridge.calls.ports import Seen, Sight
 
-T0 = 1_700_000_000_000
+T0 = 1_700_000_010_000
+"""A tick of every clock that the tests use."""
 
 
 def a_call(state: CallState = CallState.OPEN, **fields: object) -> Call:
@@ -26,6 +27,10 @@ def a_call(state: CallState = CallState.OPEN, **fields: object) -> Call:
 
 def seen(identity: str, joined_ts: int = T0, *, hidden: bool = False, name: str | None = None) -> Seen:
     return Seen(identity, name or identity.title(), ParticipantKind.GUEST, False, None, joined_ts, hidden)
+
+
+def saw(*people: Seen) -> Sight:
+    return Sight(people)
 
 
 def names(call: Call) -> list[str]:

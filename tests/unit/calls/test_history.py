@@ -11,7 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from bridge.calls.lifecycle import Timings, advance, end, next_look
 from bridge.calls.model import Call, CallState, EndReason
 from bridge.calls.observation import UNREACHABLE, Look, merge, newcomers, person_key
-from tests.unit.calls.people import T0, a_call, seen
+from bridge.calls.ports import Sight
+from tests.unit.calls.people import T0, a_call, saw, seen
 
 IDENTITIES = st.sampled_from(["a", "b", "c", "d"])
 T = Timings()
@@ -28,6 +29,7 @@ class History(RuleBasedStateMachine):
         self.came: frozenset[str] = frozenset()
         self.hints: list[str] = []
         self.ends = 0
+        self.most = 0
         self.reachable = True
         self.answers_in_a_row = 0
 
@@ -43,12 +45,13 @@ class History(RuleBasedStateMachine):
         merged = merge(self.call, look, self.now, gone=gone, came_before=self.came)
         self.store(advance(merged, self.now, T))
 
-    def answer(self) -> tuple[object, ...]:
-        return tuple(seen(who, ts, hidden=hidden) for who, (ts, hidden) in self.inside.items())
+    def answer(self) -> Sight:
+        return saw(*(seen(who, ts, hidden=hidden) for who, (ts, hidden) in self.inside.items()))
 
     @rule(who=IDENTITIES, hidden=st.booleans())
     def join(self, who: str, hidden: bool) -> None:
         self.inside[who] = (self.now, hidden)
+        self.most = max(self.most, sum(not hidden for _, hidden in self.inside.values()))
         self.answers_in_a_row = 0
 
     @rule(who=IDENTITIES)
@@ -78,14 +81,14 @@ class History(RuleBasedStateMachine):
             assert self.call.participants == before.participants
             assert self.call.state is before.state
             return
-        self.look(self.answer())  # type: ignore[arg-type]
+        self.look(self.answer())
         self.answers_in_a_row += 1
 
     @precondition(lambda self: self.hints and self.reachable)
     @rule(data=st.data())
     def a_webhook_is_delivered_late_or_again(self, data: st.DataObject) -> None:
         who = data.draw(st.sampled_from(self.hints))
-        self.look(self.answer(), frozenset({who}))  # type: ignore[arg-type]
+        self.look(self.answer(), frozenset({who}))
         self.answers_in_a_row += 1
 
     @rule()
@@ -109,6 +112,12 @@ class History(RuleBasedStateMachine):
     def the_numbers_agree(self) -> None:
         assert self.call.came >= self.call.peak >= self.call.count >= 0
         assert self.call.came == len(self.came)
+
+    @invariant()
+    def no_more_people_are_told_of_than_were_ever_in(self) -> None:
+        assert self.call.peak - self.call.doubt <= self.most
+        if self.answers_in_a_row >= 2 or self.call.state.is_over:
+            assert self.call.doubt == 0
 
     @invariant()
     def everybody_who_came_was_counted_by_key(self) -> None:

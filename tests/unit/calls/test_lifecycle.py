@@ -8,16 +8,18 @@ from bridge.calls.lifecycle import (
     advance,
     end,
     fail,
+    linger,
+    located,
     next_look,
     opened,
     resumable,
     resumed,
     spent,
 )
-from bridge.calls.model import Call, CallState, EndReason
+from bridge.calls.model import Call, CallState, DialIn, EndReason
 from bridge.calls.observation import UNREACHABLE, Look, merge
 from bridge.calls.ports import Meeting
-from tests.unit.calls.people import T0, a_call, seen
+from tests.unit.calls.people import T0, a_call, saw, seen
 
 T = Timings()
 
@@ -27,11 +29,15 @@ def look(call: Call, what: Look, now: int, gone: frozenset[str] = frozenset()) -
 
 
 def an_active_call() -> Call:
-    return look(a_call(), (seen("a", T0 + 5),), T0 + 10)
+    return look(
+        a_call(),
+        saw(seen("a", T0 + 5)),
+        T0 + 10,
+    )
 
 
 def an_empty_call(since: int = T0 + 20) -> Call:
-    return look(an_active_call(), (), since, frozenset({"a"}))
+    return look(an_active_call(), saw(), since, frozenset({"a"}))
 
 
 def test_a_meeting_opens_the_call() -> None:
@@ -58,36 +64,63 @@ def test_the_first_person_makes_the_call_active() -> None:
 
 
 def test_a_listener_alone_does_not_start_a_call() -> None:
-    assert look(a_call(), (seen("spy", hidden=True),), T0).state is CallState.OPEN
+    assert (
+        look(
+            a_call(),
+            saw(seen("spy", hidden=True)),
+            T0,
+        ).state
+        is CallState.OPEN
+    )
 
 
 def test_a_listener_alone_does_not_keep_a_call() -> None:
-    call = look(an_active_call(), (seen("spy", hidden=True),), T0 + 20, frozenset({"a"}))
+    call = look(
+        an_active_call(),
+        saw(seen("spy", hidden=True)),
+        T0 + 20,
+        frozenset({"a"}),
+    )
     assert call.empty_since_ts == T0 + 20
-    call = look(call, (seen("spy", hidden=True),), T0 + 20 + T.grace_ms)
+    call = look(
+        call,
+        saw(seen("spy", hidden=True)),
+        T0 + 20 + T.grace_ms,
+    )
     assert (call.state, call.listening) == (CallState.ENDED, 0)
 
 
 def test_an_empty_call_ends_when_the_grace_is_over_and_not_before() -> None:
     call = an_empty_call(T0 + 20)
-    assert look(call, (), T0 + 19 + T.grace_ms).state is CallState.ACTIVE
-    assert look(call, (), T0 + 20 + T.grace_ms).state is CallState.ENDED
+    assert look(call, saw(), T0 + 19 + T.grace_ms).state is CallState.ACTIVE
+    assert look(call, saw(), T0 + 20 + T.grace_ms).state is CallState.ENDED
 
 
 def test_an_empty_call_ended_when_the_last_one_left() -> None:
-    call = look(an_empty_call(T0 + 20), (), T0 + T.grace_ms * 3)
+    call = look(an_empty_call(T0 + 20), saw(), T0 + T.grace_ms * 3)
     assert (call.ended_ts, call.end_reason) == (T0 + 20, EndReason.EMPTY)
 
 
 def test_who_comes_back_within_the_grace_keeps_the_call() -> None:
-    call = look(an_empty_call(), (seen("a", T0 + 30),), T0 + 30)
+    call = look(
+        an_empty_call(),
+        saw(seen("a", T0 + 30)),
+        T0 + 30,
+    )
     assert call.empty_since_ts is None
-    assert look(call, (seen("a", T0 + 30),), T0 + 30 + T.grace_ms * 2).state is CallState.ACTIVE
+    assert (
+        look(
+            call,
+            saw(seen("a", T0 + 30)),
+            T0 + 30 + T.grace_ms * 2,
+        ).state
+        is CallState.ACTIVE
+    )
 
 
 def test_a_call_without_visitors_times_out() -> None:
-    assert look(a_call(), (), T0 + T.open_timeout_ms - 1).state is CallState.OPEN
-    call = look(a_call(), (), T0 + T.open_timeout_ms)
+    assert look(a_call(), saw(), T0 + T.open_timeout_ms - 1).state is CallState.OPEN
+    call = look(a_call(), saw(), T0 + T.open_timeout_ms)
     assert (call.state, call.end_reason, call.ended_ts) == (
         CallState.ENDED,
         EndReason.TIMEOUT,
@@ -108,11 +141,11 @@ def test_the_grace_does_not_start_while_the_sfu_is_unreachable() -> None:
 
 def test_what_came_due_while_the_sfu_was_away_happens_at_its_first_answer() -> None:
     call = look(an_empty_call(T0 + 20), UNREACHABLE, T0 + T.grace_ms * 2)
-    assert look(call, (), T0 + T.grace_ms * 3).state is CallState.ENDED
+    assert look(call, saw(), T0 + T.grace_ms * 3).state is CallState.ENDED
 
 
 def test_an_ended_call_keeps_its_numbers_and_loses_names_and_link() -> None:
-    call = look(a_call(), (seen("a"), seen("b")), T0)
+    call = look(a_call(), saw(seen("a"), seen("b")), T0)
     call = end(call, T0 + 99, EndReason.COMMAND)
     assert (call.state, call.ended_ts, call.end_reason) == (CallState.ENDED, T0 + 99, EndReason.COMMAND)
     assert (call.peak, call.came, call.participants) == (2, 2, ())
@@ -123,7 +156,7 @@ def test_an_ended_call_keeps_its_numbers_and_loses_names_and_link() -> None:
 def test_a_call_ends_once(reason: EndReason) -> None:
     ended = end(an_active_call(), T0 + 50, EndReason.COMMAND)
     assert end(ended, T0 + 60, reason) is ended
-    assert look(ended, (seen("a"),), T0 + 70) is ended
+    assert look(ended, saw(seen("a")), T0 + 70) is ended
 
 
 def test_a_call_fails_only_while_it_opens() -> None:
@@ -139,7 +172,7 @@ def test_the_slow_clock_looks_when_nothing_is_due() -> None:
 
 
 def test_somebody_missed_once_is_looked_for_again_soon() -> None:
-    call = look(an_active_call(), (), T0 + 20)
+    call = look(an_active_call(), saw(), T0 + 20)
     assert next_look(call, T0 + 20, T) == T0 + 20 + T.second_look_ms
 
 
@@ -164,8 +197,8 @@ def test_a_call_that_was_ended_by_somebody_is_never_looked_at_again() -> None:
 
 
 def test_a_call_that_ended_by_itself_is_looked_at_within_the_window() -> None:
-    ended = look(an_empty_call(T0 + 20), (), T0 + 20 + T.grace_ms)
-    assert next_look(ended, T0 + T.grace_ms + 20, T) == T0 + 20 + T.grace_ms + T.clock_ms
+    ended = look(an_empty_call(T0 + 20), saw(), T0 + 20 + T.grace_ms)
+    assert next_look(ended, T0 + T.grace_ms + 20, T) == T0 + T.grace_ms + T.clock_ms
     assert next_look(ended, T0 + 20 + T.resume_window_ms, T) == NEVER
 
 
@@ -192,12 +225,19 @@ def test_a_call_can_be_resumed_within_the_window_only() -> None:
 
 
 def test_a_resumed_call_has_the_old_link_and_a_life_of_its_own() -> None:
-    ended = look(an_empty_call(), (), T0 + T.grace_ms * 2).but(subject="Budget", version=7)
+    ended = look(an_empty_call(), saw(), T0 + T.grace_ms * 2).but(subject="Budget", version=7)
     call = resumed(ended, T0 + T.grace_ms * 3, "c2")
     assert (call.id, call.state, call.started_ts) == ("c2", CallState.OPEN, T0 + T.grace_ms * 3)
     assert (call.url, call.sfu_room, call.secret) == (a_call().url, "passerelle-c1", "s")
     assert (call.subject, call.peak, call.came, call.version) == ("Budget", 0, 0, 0)
-    assert look(call, (seen("b", T0),), T0 + T.grace_ms * 3).state is CallState.ACTIVE
+    assert (
+        look(
+            call,
+            saw(seen("b", T0)),
+            T0 + T.grace_ms * 3,
+        ).state
+        is CallState.ACTIVE
+    )
 
 
 def test_a_link_is_resumed_once() -> None:
@@ -205,3 +245,89 @@ def test_a_link_is_resumed_once() -> None:
     assert not resumable(spent(ended), T0 + 1, T)
     with pytest.raises(ValueError, match="cannot be resumed"):
         resumed(spent(ended), T0 + 1, "c3")
+
+
+# A link that somebody posted
+
+
+def test_a_followed_link_stays_a_followed_link() -> None:
+    call = a_call(CallState.OPENING, adopted=True, sfu_room=None)
+    call = opened(call, Meeting("https://v/x", None, dial_in=DialIn("+33 1", "123")))
+    assert (call.state, call.adopted, call.sfu_room) == (CallState.OPEN, True, None)
+    assert call.dial_in == DialIn("+33 1", "123")
+
+
+def test_a_meeting_that_comes_to_be_is_found_and_keeps_its_link() -> None:
+    call = a_call(adopted=True, sfu_room=None, access="public")
+    found = located(call, Meeting("https://v/other", "uuid", access="trusted", dial_in=DialIn("+33 1", "1")))
+    assert (found.url, found.sfu_room, found.access) == (call.url, "uuid", "trusted")
+    assert located(found, Meeting("https://v/other", None)) == found
+
+
+def test_a_meeting_that_never_came_to_be_cannot_be_resumed() -> None:
+    call = look(a_call(adopted=True, sfu_room=None), saw(), T0 + T.open_timeout_ms)
+    assert (call.end_reason, call.former_url) == (EndReason.TIMEOUT, None)
+    assert not resumable(call, T0 + T.open_timeout_ms, T)
+
+
+def test_a_call_whose_attendance_nobody_knows_lasts_half_a_day() -> None:
+    call = a_call(unseen=True)
+    assert next_look(call, T0, T) == T0 + T.unseen_ms
+    call = advance(call, T0 + T.unseen_ms - 1, T)
+    assert call.state is CallState.OPEN
+    call = advance(call, T0 + T.unseen_ms, T)
+    assert (call.state, call.end_reason, call.former_url) == (CallState.ENDED, EndReason.TIMEOUT, None)
+
+
+def test_without_webhooks_what_is_going_on_is_looked_at_more_often() -> None:
+    polling = Timings(poll_ms=5_000)
+    assert next_look(an_active_call(), T0 + 10, polling) == T0 + 10 + 5_000
+    assert next_look(a_call(), T0 + 10, polling) == T0 + 5_000
+    assert next_look(a_call(sfu_room=None), T0 + 10, polling) == T0 + T.clock_ms
+    over = look(an_empty_call(), saw(), T0 + T.grace_ms * 2)
+    assert next_look(over, T0 + T.grace_ms * 2, polling) == T0 + T.grace_ms * 2 + T.clock_ms
+
+
+@pytest.mark.parametrize("later", [0, 1, T.clock_ms - 1])
+def test_meetings_that_nobody_is_in_are_looked_at_together(later: int) -> None:
+    over = look(an_empty_call(), saw(), T0 + T.grace_ms * 2)
+    now = T0 + T.grace_ms * 2 + later
+    together = T0 + T.grace_ms * 2 + T.clock_ms
+    assert next_look(over, now, T) == next_look(a_call(started_ts=now), now, T) == together
+
+
+# A meeting that goes on without its room
+
+
+def test_people_go_on_when_the_room_lets_go_of_their_call() -> None:
+    call = end(an_active_call(), T0 + 50, EndReason.UNTIED)
+    assert (call.state, call.lingers, call.secret) == (CallState.ENDED, True, "s")
+    assert (call.url, call.former_url, call.participants) == (None, None, ())
+    assert next_look(call, T0 + 50, T) == T0 + T.clock_ms
+
+
+@pytest.mark.parametrize(
+    "call",
+    [a_call(), an_empty_call(), an_active_call().but(adopted=True), an_active_call().but(secret="")],
+    ids=["nobody came", "all have left", "of others", "with a link that is not ours"],
+)
+def test_only_a_meeting_of_ours_with_people_in_it_goes_on(call: Call) -> None:
+    call = end(call, T0 + 50, EndReason.UNTIED)
+    assert (call.lingers, call.secret) == (False, "")
+
+
+@pytest.mark.parametrize("reason", [EndReason.COMMAND, EndReason.ADMIN])
+def test_what_somebody_ended_does_not_go_on(reason: EndReason) -> None:
+    call = end(an_active_call(), T0 + 50, reason)
+    assert (call.lingers, call.secret) == (False, "")
+
+
+def test_a_meeting_without_a_room_closes_once_it_was_empty_for_the_grace() -> None:
+    call = end(an_active_call(), T0 + 50, EndReason.UNTIED)
+    call = linger(call, False, T0 + 60, T)
+    assert (call.lingers, call.empty_since_ts) == (True, T0 + 60)
+    assert next_look(call, T0 + 60 + T.grace_ms - 1, T) == T0 + 60 + T.grace_ms
+    assert linger(call, True, T0 + 60 + T.grace_ms, T).empty_since_ts is None
+    call = linger(call, False, T0 + 60 + T.grace_ms, T)
+    assert (call.lingers, call.closing, call.secret) == (False, True, "")
+    assert call.ended_ts == T0 + 50

@@ -27,7 +27,7 @@ class FakeBot:
 
     async def state_event(self, room_id: str, kind: str, key: str) -> dict[str, Any] | None:
         self._ask()
-        return None if self.name is None else {"content": {"displayname": self.name}}
+        return None if self.name is None else {"content": {"displayname": self.name, "membership": "join"}}
 
     async def joined_members(self, room_id: str) -> dict[str, Any]:
         self._ask()

@@ -6,12 +6,14 @@ import datetime
 
 import pytest
 
-from bridge.calls.model import Call, CallState, Participant, ParticipantKind
+from bridge.calls.model import ActionKind, Call, CallState, Participant, ParticipantKind
 from bridge.commands import answers
-from bridge.commands.grammar import Verb, parse
+from bridge.commands.grammar import parse
+from bridge.commands.words import Verb
 from bridge.locale import LANGUAGES, Message, Voice
-from bridge.projections.card_words import CardStyle
+from bridge.projections.style import CardStyle
 
+MINUTE = 60_000
 TEN_OH_TWO = int(datetime.datetime(2026, 11, 16, 9, 2, tzinfo=datetime.UTC).timestamp() * 1000)
 FR, EN, DE = Voice("fr"), Voice("en"), Voice("de")
 URL = "https://visio.example/call/x#y"
@@ -137,6 +139,18 @@ def test_a_second_opening_gets_the_link() -> None:
     )
 
 
+def test_a_subject_given_too_late_is_not_dropped_in_silence() -> None:
+    assert answers.already_open(FR, OPEN, wanted="Autre chose").body.splitlines() == [
+        "Une visio est déjà ouverte : Point budget",
+        "Rejoindre la visio : https://visio.example/call/x#y",
+        "La visio ouverte garde son sujet.",
+    ]
+    assert answers.already_open(EN, OPEN.but(subject=None), wanted="Budget").body.splitlines()[-1] == (
+        "The open meeting stays without a subject."
+    )
+    assert answers.already_open(FR, OPEN, wanted="Point budget") == answers.already_open(FR, OPEN)
+
+
 def test_the_link_is_repeated_under_the_state() -> None:
     assert answers.link_again(FR, ACTIVE).body == (
         "Visio en cours : Point budget\nRejoindre la visio : https://visio.example/call/x#y"
@@ -154,17 +168,33 @@ def test_a_meeting_that_is_being_opened_has_its_link_in_a_moment() -> None:
     assert answers.status(opening, CardStyle(FR)).body == french
 
 
+def test_while_visio_does_not_answer_the_link_is_not_promised_for_the_next_moment() -> None:
+    waiting = OPEN.but(state=CallState.OPENING, url=None, warned=True)
+    french = (
+        "Visio ne répond pas pour l’instant. "
+        "Je continue d’essayer ; le lien sera ici dès que la visio sera ouverte."
+    )
+    assert answers.link_again(FR, waiting).body == french
+    assert answers.already_open(FR, waiting).body == french
+    assert answers.status(waiting, CardStyle(FR)).body == french
+    assert answers.being_opened(EN, waiting).body == (
+        "Visio is not answering at the moment. I keep trying; the link will be here once the meeting is open."
+    )
+
+
 def test_the_status_says_since_when_and_who() -> None:
     assert answers.status(ACTIVE.but(recording=True), CardStyle(FR)).body == (
         "Visio en cours : Point budget\n"
         "Depuis 10 h 02 (heure de Paris).\n"
-        "2 personnes : Marie Curie et « Bob » (invité).\n"
+        "2 personnes : Marie Curie et « Bob » (sans compte).\n"
         "Enregistrement en cours."
     )
     assert answers.status(OPEN, CardStyle(EN)).body == (
         "Meeting open: Point budget\nBy Alice, at 10:02 (Paris time). Nobody is there yet."
     )
-    assert answers.status(OPEN.but(state=CallState.ENDED), CardStyle(EN)).body == "No meeting is open here."
+    assert answers.status(OPEN.but(state=CallState.ENDED), CardStyle(EN)).body == (
+        "No meeting is open here. Type !visio to open one."
+    )
 
 
 def test_the_status_names_nobody_where_the_card_would_not() -> None:
@@ -276,19 +306,60 @@ def test_at_most_ten_people_are_called_at_once() -> None:
     )
 
 
+def test_who_will_not_hear_a_call_is_told() -> None:
+    assert answers.not_in_room(FR, ["Zoé"]).body == (
+        "« Zoé » n’est pas dans ce salon et n’entend pas l’appel : invitez d’abord cette personne."
+    )
+    assert answers.not_in_room(FR, ["Zoé", "Max"]).body == (
+        "« Zoé » et « Max » ne sont pas dans ce salon et n’entendent pas l’appel : "
+        "invitez d’abord ces personnes."
+    )
+    assert answers.not_in_room(EN, ["Zoé"]).body == (
+        "“Zoé” is not in this room and does not hear the call: invite them first."
+    )
+
+
+def test_nobody_is_called_twice_within_a_minute() -> None:
+    assert answers.called_just_now(FR, ["Zoé"]).body == (
+        "Zoé : dernier appel il y a moins d’une minute. Attendez un peu avant de rappeler."
+    )
+    assert answers.called_just_now(EN, ["Zoé", "Max"]).body == (
+        "Zoé and Max: called less than a minute ago. Wait a little before calling again."
+    )
+
+
+def test_too_many_commands_are_told_once_with_what_still_works() -> None:
+    assert answers.too_many_commands(FR).body == (
+        "Trop de commandes dans ce salon. Attendez une minute ; "
+        "d’ici là, seules l’ouverture et la fin (!visio fin) marchent."
+    )
+    assert answers.too_many_commands(EN).body == (
+        "Too many commands in this room. Wait a minute; until then only opening and !visio end work."
+    )
+
+
 def test_acting_on_somebody_is_confirmed_by_name() -> None:
     assert answers.muted(FR, MARIE).body == "J’ai coupé le micro de Marie Curie."
     assert answers.muted(FR, "Alice").body == "J’ai coupé le micro de « Alice »."
-    assert answers.kicked(FR, BOB).body == "J’ai retiré « Bob » (invité) de la visio."
+    assert answers.kicked(FR, BOB).body == "J’ai retiré « Bob » (sans compte) de la visio."
     assert answers.kicked(EN, BOB).body == "I removed “Bob” (guest) from the meeting."
     alice = Participant("a", "Alice", ParticipantKind.VISIO, True, None, 0)
     assert answers.muted(FR, alice).body == "J’ai coupé le micro d’Alice."
 
 
 def test_an_ambiguous_name_is_listed_and_an_unknown_one_quoted() -> None:
-    assert answers.ambiguous_name(FR, [MARIE, BOB]).body == (
-        "Ce nom désigne plusieurs personnes : Marie Curie et « Bob » (invité). "
-        "Je n’ai rien fait ; écrivez le nom en entier."
+    later = Participant("bob2", "Bob", ParticipantKind.PHONE, False, None, TEN_OH_TWO + 3 * MINUTE)
+    assert answers.ambiguous_name(FR, ActionKind.MUTE, "bob", [BOB, later], near=TEN_OH_TWO).body == (
+        "Ce nom désigne plusieurs personnes :\n"
+        "1 : « Bob » (sans compte), depuis 10 h 02\n"
+        "2 : « Bob » (par téléphone), depuis 10 h 05\n"
+        "Je n’ai rien fait. Pour dire qui, ajoutez le numéro : !visio muet bob 2"
+    )
+    assert answers.ambiguous_name(EN, ActionKind.KICK, "bob", [BOB, MARIE], near=TEN_OH_TWO).body == (
+        "This name fits several people:\n"
+        "1: “Bob” (guest), since 10:02\n"
+        "2: Marie Curie, since 10:02\n"
+        "I did nothing. To say who, add the number: !visio kick bob 2"
     )
     assert answers.nobody_called(FR, "Zoé").body == (
         "Personne ne s’appelle « Zoé » dans la visio. Pour voir qui est là, écrivez !visio statut"
@@ -346,7 +417,9 @@ def test_what_people_wrote_never_becomes_html(language: str) -> None:
         answers.ring(voice, [("@x:hs.example", evil)], evil, call),
         answers.muted(voice, villain),
         answers.kicked(voice, evil),
-        answers.ambiguous_name(voice, [villain, villain]),
+        answers.ambiguous_name(voice, ActionKind.MUTE, evil, [villain, villain], near=0),
+        answers.not_in_room(voice, [evil]),
+        answers.called_just_now(voice, [evil]),
         answers.nobody_called(voice, evil),
         answers.help_text(voice, support=evil),
         answers.welcome(voice, organisation=evil),

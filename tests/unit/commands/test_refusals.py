@@ -6,8 +6,9 @@ from typing import get_args
 
 import pytest
 
+from bridge.calls.model import Call, CallState
 from bridge.commands import refusals
-from bridge.locale import LANGUAGES, Message, Voice
+from bridge.locale import LANGUAGES, Voice
 
 FR, EN = Voice("fr"), Voice("en")
 
@@ -36,21 +37,11 @@ def test_not_allowed_to_open() -> None:
     )
 
 
-def test_account_unknown_to_visio() -> None:
-    assert refusals.account_unknown(FR, "https://visio.example") == Message(
-        "Visio ne connaît pas encore votre compte. Connectez-vous une fois sur https://visio.example, "
-        "puis réécrivez !visio.",
-        "<p>Visio ne connaît pas encore votre compte. Connectez-vous une fois sur "
-        '<a href="https://visio.example">https://visio.example</a>, puis réécrivez <code>!visio</code>.</p>',
-    )
-    assert refusals.account_unknown(EN, "https://visio.example").body == (
-        "Visio does not know your account yet. Sign in once at https://visio.example, then type !visio again."
-    )
-
-
 def test_nothing_to_end_or_not_yours() -> None:
-    assert refusals.nothing_open(FR).body == "Aucune visio n’est ouverte ici."
-    assert refusals.nothing_open(EN).body == "No meeting is open here."
+    assert refusals.nothing_open(FR).body == (
+        "Aucune visio n’est ouverte ici. Écrivez !visio pour en ouvrir une."
+    )
+    assert refusals.nothing_open(EN).body == "No meeting is open here. Type !visio to open one."
     assert refusals.not_yours(FR, "Alice").body == (
         "Seuls Alice et les modérateurs peuvent terminer cette visio ; vous pouvez simplement la quitter."
     )
@@ -65,12 +56,6 @@ def test_not_an_organiser_and_not_a_moderator() -> None:
     )
     assert refusals.not_a_moderator(FR).body == (
         "Dans ce salon, seuls les modérateurs peuvent faire cela. Adressez-vous à l’un d’eux."
-    )
-
-
-def test_a_late_confirmation() -> None:
-    assert refusals.nothing_to_confirm(FR).body == (
-        "Il n’y a plus rien à confirmer. Pour terminer la visio, écrivez !visio fin."
     )
 
 
@@ -107,24 +92,53 @@ def test_a_missed_command() -> None:
     )
 
 
-def test_an_opening_that_failed() -> None:
-    failed = refusals.opening_failed(
-        FR, "visio_unreachable", visio_url="https://visio.example", reference="k3x9"
-    )
-    assert failed.body == (
-        "Visio ne répond pas. Aucune réunion n’est ouverte.\n"
-        "Réessayez avec !visio, ou créez la réunion ici et collez son lien dans le salon : "
-        "https://visio.example\n"
-        "Réf. k3x9"
-    )
-
-
 def test_something_went_wrong_and_cannot_adopt() -> None:
     assert refusals.something_went_wrong(EN, "k3x9").body == (
         "Something went wrong and I could not do that. Try again in a few minutes. Ref. k3x9"
     )
     assert refusals.cannot_adopt(FR).body == (
         "Je ne peux pas suivre de réunion existante ici. Pour en ouvrir une nouvelle, écrivez !visio"
+    )
+
+
+def test_a_link_that_cannot_be_followed() -> None:
+    visio = "https://visio.example"
+    assert refusals.no_visio_link(FR, "https://evil.example/abc-defg-hij", visio).body == (
+        "Je ne peux suivre que les réunions de visio.example."
+    )
+    assert refusals.no_visio_link(FR, "https://visio.example/about", visio).body == (
+        "Ce lien ne désigne aucune réunion. Le lien d’une réunion ressemble à ceci : "
+        "https://visio.example/abc-defg-hij"
+    )
+    assert refusals.no_visio_link(EN, "https://visio.example.evil.example/abc-defg-hij", visio).body == (
+        "I can follow only meetings of visio.example."
+    )
+    assert refusals.no_visio_link(FR, "https://evil.example/x", "https://app.visio.example/").body == (
+        "Je ne peux suivre que les réunions d’app.visio.example."
+    )
+
+
+def test_one_call_in_a_room_is_enough() -> None:
+    call = Call("c", "!r", CallState.OPEN, "visio", "@a:hs", "a", 0, subject="Point <b>")
+    assert refusals.another_open(FR, call).body == (
+        "Une autre visio est ouverte ici : Point <b>\nPour suivre ce lien, terminez-la d’abord : !visio fin"
+    )
+    assert "&lt;b&gt;" in refusals.another_open(FR, call).html
+    assert refusals.another_open(EN, call.but(subject=None)).body.startswith("Another meeting is open here.")
+
+
+def test_who_may_not_have_a_meeting_followed() -> None:
+    assert refusals.not_allowed_to_follow(FR, servers=["a.example"]).body == (
+        "Dans ce salon, seuls les membres de a.example peuvent faire suivre une réunion."
+    )
+
+
+def test_whoever_knows_a_link_is_no_organiser() -> None:
+    assert refusals.not_our_meeting(FR).body == (
+        "Je ne fais que suivre cette réunion. Ses organisateurs peuvent le faire, dans la réunion."
+    )
+    assert refusals.nobody_seen(EN).body == (
+        "I cannot see who is in this meeting. Its organisers can do that, inside the meeting."
     )
 
 

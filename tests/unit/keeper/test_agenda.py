@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
-from bridge.keeper.agenda import Agenda, Gone
+from bridge.keeper.agenda import Agenda, Due, Gone
 from tests.support.waiting import until
 
 FAR = 10_000_000
@@ -23,12 +23,12 @@ class Eyes:
 
     def __init__(self) -> None:
         self.looks: list[dict[str, Gone]] = []
-        self.next: dict[str, int | None] = {}
+        self.next: dict[str, Due] = {}
         self.error: Exception | None = None
         self.open = asyncio.Event()
         self.open.set()
 
-    async def look(self, batch: Mapping[str, Gone]) -> dict[str, int | None]:
+    async def look(self, batch: Mapping[str, Gone]) -> dict[str, Due]:
         self.looks.append(dict(batch))
         await self.open.wait()
         if self.error is not None:
@@ -165,3 +165,68 @@ async def test_stopping_lets_a_look_end(eyes: Eyes) -> None:
     eyes.open.set()
     await stopping
     assert len(agenda) == 0
+
+
+class Slow:
+    """A look that goes on until it is let go."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self.error: Exception | None = None
+
+    async def look(self) -> int | None:
+        await self.open.wait()
+        if self.error is not None:
+            raise self.error
+        return FAR
+
+
+async def test_a_look_that_takes_long_holds_up_no_other(agenda: Agenda, eyes: Eyes) -> None:
+    slow = Slow()
+    eyes.next["slow"] = asyncio.create_task(slow.look())
+    agenda.hint("slow")
+    agenda.hint("quick")
+    await until(lambda: eyes.count("slow") == eyes.count("quick") == 1)
+    agenda.hint("quick")
+    await until(lambda: eyes.count("quick") == 2)
+    agenda.hint("slow")
+    agenda.hint("quick")
+    await until(lambda: eyes.count("quick") == 3)
+    assert eyes.count("slow") == 1, "never two looks at one call at a time"
+    eyes.next["slow"] = None
+    slow.open.set()
+    await until(lambda: eyes.count("slow") == 2)
+
+
+@pytest.mark.parametrize("error", [RuntimeError(), ConnectionRefusedError()])
+async def test_a_slow_look_that_fails_is_tried_again(
+    agenda: Agenda, eyes: Eyes, hands: Hands, error: Exception
+) -> None:
+    slow = Slow()
+    slow.error = error
+    eyes.next["slow"] = asyncio.create_task(slow.look())
+    agenda.hint("slow")
+    await until(lambda: eyes.count("slow") == 1)
+    eyes.next["slow"] = None
+    slow.open.set()
+
+    def a_second_later() -> bool:
+        hands.now += 1_000
+        agenda.hint("another")
+        return eyes.count("slow") == 2
+
+    await until(a_second_later)
+
+
+async def test_slow_looks_are_given_their_time_when_everything_stops(agenda: Agenda, eyes: Eyes) -> None:
+    slow, late = Slow(), Slow()
+    eyes.next = {"slow": asyncio.create_task(slow.look()), "late": asyncio.create_task(late.look())}
+    agenda.hint("slow")
+    agenda.hint("late")
+    await until(lambda: len(eyes.looks) > 0)
+    asyncio.get_running_loop().call_later(0.01, slow.open.set)
+    await agenda.stop(0.2)
+    done, cancelled = eyes.next["slow"], eyes.next["late"]
+    assert isinstance(done, asyncio.Task)
+    assert isinstance(cancelled, asyncio.Task)
+    assert (done.result(), cancelled.cancelled()) == (FAR, True)

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from bridge.calls.model import Action, ActionKind, CallState, EndReason
-from bridge.calls.ports import ProviderFailure
-from bridge.keeper.reconciler import OPENING_PATIENCE_MS
+from bridge.calls.model import Action, ActionKind, Call, CallState, EndReason
+from bridge.calls.ports import Meeting, ProviderFailure, Sight
+from bridge.keeper.opening import OPENING_PATIENCE_MS
 from tests.support.office import ROOM, T0, TIMINGS, Office, a_call, an_office, seen
 
 SFU_ROOM = "passerelle-c1"
@@ -76,7 +77,7 @@ async def test_what_cannot_heal_fails_at_once(office: Office) -> None:
 
 
 async def test_a_provider_that_was_taken_out_of_the_settings_fails_the_call(office: Office) -> None:
-    await office.begin(a_call(CallState.OPENING, provider="visio"))
+    await office.begin(a_call(CallState.OPENING, provider="gone"))
     await office.look()
     assert (await office.call()).failure == "misconfigured"
 
@@ -96,6 +97,26 @@ async def test_a_call_that_ended_while_it_was_being_opened_is_closed_again(offic
     assert await office.look() == {"c1": None}
     assert office.provider.done == [("close", "c1")]
     assert not (await office.call()).closing
+
+
+async def test_a_provider_that_takes_long_holds_up_no_other_call(office: Office) -> None:
+    await opened(office)
+    await office.begin(a_call(CallState.OPENING, id="c2", room_id="!other:hs"))
+    opening, answer = office.provider.open, asyncio.Event()
+
+    async def slowly(call: Call) -> Meeting:
+        await answer.wait()
+        return await opening(call)
+
+    office.provider.open = slowly  # type: ignore[method-assign]
+    office.provider.inside[SFU_ROOM] = (seen("ada"),)
+    due = await office.reconciler.look({"c1": frozenset(), "c2": frozenset()})
+    assert (await office.call()).count == 1
+    assert (await office.call("c2")).state is CallState.OPENING
+    answer.set()
+    assert isinstance(due["c2"], asyncio.Task)
+    assert await due["c2"] == office.now + TIMINGS.clock_ms
+    assert (await office.call("c2")).state is CallState.OPEN
 
 
 # Looking
@@ -197,11 +218,11 @@ async def test_a_database_that_is_away_is_for_the_agenda_to_wait_for(office: Off
 async def test_a_call_that_changed_meanwhile_is_looked_at_again(office: Office) -> None:
     await opened(office)
 
-    async def change_in_between(call: object) -> tuple[object, ...]:
+    async def change_in_between(call: Call) -> Sight:
         await office.change(subject="Another")
-        return (seen("ada"),)
+        return Sight((seen("ada"),))
 
-    office.provider.who = change_in_between  # type: ignore[assignment]
+    office.provider.who = change_in_between  # type: ignore[method-assign]
     assert await office.look() == {"c1": office.now}
     assert (await office.call()).subject == "Another"
 
@@ -222,7 +243,7 @@ async def test_after_the_grace_the_call_is_over_and_the_meeting_closed(office: O
     office.now += 1_000
     left = office.now
     due = await office.look(gone=frozenset({"ada"}))
-    assert due["c1"] == left + TIMINGS.clock_ms
+    assert due["c1"] == T0 + TIMINGS.clock_ms
     await office.send()
     office.now = left + TIMINGS.grace_ms
     await office.look()
@@ -316,7 +337,7 @@ async def test_what_the_sfu_does_not_do_in_time_is_said(office: Office) -> None:
 
 async def test_without_a_provider_nobody_can_be_muted_and_it_is_said(office: Office) -> None:
     await opened(office)
-    await office.change(provider="visio", pending=(Action(ActionKind.MUTE, "ada", "Ada", "", T0),))
+    await office.change(provider="gone", pending=(Action(ActionKind.MUTE, "ada", "Ada", "", T0),))
     await office.look()
     assert len(await office.said()) == 1
 

@@ -117,6 +117,44 @@ async def test_a_call_that_can_come_back_is_still_watched(office: Office, lookou
     assert lookout.watch.is_ours(SFU_ROOM)
 
 
+async def test_a_meeting_that_goes_on_without_its_room_is_still_watched(
+    office: Office, lookout: Lookout
+) -> None:
+    await office.begin(a_call())
+    await office.change(state=CallState.ENDED, end_reason=EndReason.UNTIED, ended_ts=T0, lingers=True)
+    assert lookout.watch.is_ours(SFU_ROOM)
+    assert lookout.due == {"c1": T0}
+    await office.change(lingers=False)
+    assert not lookout.watch.is_ours(SFU_ROOM)
+    assert lookout.due == {}
+
+
+async def test_webhooks_about_a_followed_meeting_count_from_the_moment_it_is_found(
+    office: Office, lookout: Lookout
+) -> None:
+    await office.begin(a_call(adopted=True, sfu_room=None))
+    assert len(lookout.watch) == 1
+    assert not lookout.watch.is_ours("uuid")
+    await office.change(sfu_room="uuid")
+    assert lookout.watch.is_ours("uuid")
+    told = {"id": "c1", "sfu_room": "uuid", "room_id": ROOM}
+    assert lookout.bus.published == [("call", told)], "other replicas take them, too"
+    await office.change(sfu_room="moved")
+    assert (lookout.watch.is_ours("uuid"), lookout.watch.is_ours("moved")) == (False, True)
+    assert len(lookout.watch) == 1
+
+
+async def test_one_webhook_hints_at_every_call_that_follows_the_meeting(
+    office: Office, lookout: Lookout
+) -> None:
+    for number in range(3):
+        room = {"id": f"c{number}", "room_id": f"!room{number}:hs"}
+        await office.begin(a_call(adopted=True, sfu_room="uuid", **room))
+        lookout.agenda.drop(f"c{number}")
+    lookout.watch.hint_room("uuid")
+    assert set(lookout.due) == {"c0", "c1", "c2"}
+
+
 async def test_what_has_to_be_closed_is_looked_at_at_once(office: Office, lookout: Lookout) -> None:
     await office.begin(a_call())
     lookout.agenda.drop("c1")

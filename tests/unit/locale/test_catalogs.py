@@ -13,7 +13,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 
-from bridge.commands.grammar import WORDS
+from bridge.commands.words import WORDS
 from bridge.locale import LANGUAGES
 
 ROOT = Path(__file__).parents[3] / "bridge"

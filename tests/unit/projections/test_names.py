@@ -37,14 +37,14 @@ def test_a_verified_name_stands_bare() -> None:
 @pytest.mark.parametrize(
     ("voice", "kind", "shown"),
     [
-        (FR, ParticipantKind.GUEST, "« Bob » (invité)"),
-        (FR, ParticipantKind.PHONE, "« Bob » (téléphone)"),
-        (FR, ParticipantKind.VISIO, "« Bob » (non vérifié)"),
-        (FR, ParticipantKind.MATRIX, "« Bob » (non vérifié)"),
+        (FR, ParticipantKind.GUEST, "« Bob » (sans compte)"),
+        (FR, ParticipantKind.PHONE, "« Bob » (par téléphone)"),
+        (FR, ParticipantKind.VISIO, "« Bob » (nom non vérifié)"),
+        (FR, ParticipantKind.MATRIX, "« Bob » (nom non vérifié)"),
         (EN, ParticipantKind.GUEST, "“Bob” (guest)"),
         (EN, ParticipantKind.PHONE, "“Bob” (phone)"),
         (EN, ParticipantKind.VISIO, "“Bob” (not verified)"),
-        (DE, ParticipantKind.GUEST, "„Bob“ (Gast)"),
+        (DE, ParticipantKind.GUEST, "„Bob“ (ohne Konto)"),
     ],
 )
 def test_any_other_name_stands_in_quotation_marks_with_a_note(
@@ -55,7 +55,7 @@ def test_any_other_name_stands_in_quotation_marks_with_a_note(
 
 def test_a_name_that_closes_its_quotation_marks_does_not() -> None:
     shown = display_name(FR, participant("Bob » (vérifié), « Marie"))
-    assert shown == "« Bob ' (vérifié), ' Marie » (invité)"
+    assert shown == "« Bob ' (vérifié), ' Marie » (sans compte)"
 
 
 def test_an_unverified_name_is_neither_a_link_nor_a_mention() -> None:
@@ -65,7 +65,7 @@ def test_an_unverified_name_is_neither_a_link_nor_a_mention() -> None:
 
 
 def test_somebody_without_a_name_is_still_somebody() -> None:
-    assert display_name(FR, participant(f" {ZWSP}\n")) == "une personne sans nom (invité)"
+    assert display_name(FR, participant(f" {ZWSP}\n")) == "une personne sans nom (sans compte)"
     assert display_name(EN, participant("[]", ParticipantKind.PHONE)) == "somebody without a name (phone)"
     assert (
         display_name(EN, participant("", ParticipantKind.VISIO, verified=True)) == "somebody without a name"

@@ -62,6 +62,45 @@ def test_a_foreign_room_is_dropped_before_its_signature_is_looked_at(
     assert desk.hints == []
 
 
+def test_a_foreign_room_is_mostly_dropped_without_reading_its_webhook(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desk = Desk()
+    monkeypatch.delattr(receiver_module, "peek")
+    assert desk.take(event(room={"sid": "RM_2", "name": "somebody-elses"}), "forged") is Outcome.FOREIGN
+    assert desk.hints == []
+
+
+def test_a_recording_of_a_meeting_of_ours_is_a_hint_about_it() -> None:
+    desk = Desk()
+    told = {
+        "event": "egress_updated",
+        "id": "EV_7",
+        "egressInfo": {"egressId": "EG_1", "roomName": "passerelle-c1"},
+    }
+    assert desk.take(body_of(told)) is Outcome.TAKEN
+    assert [(hint.kind, hint.room_name) for hint in desk.hints] == [("egress_updated", "passerelle-c1")]
+    foreign = {**told, "egressInfo": {"egressId": "EG_1", "roomName": "somebody-elses"}}
+    assert desk.take(body_of(foreign), "forged") is Outcome.FOREIGN
+
+
+def test_of_a_foreign_webhook_nothing_is_kept_or_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    desk = Desk()
+    for number in range(100):
+        desk.take(event(id=f"EV_{number}", room={"sid": f"RM_{number}", "name": f"strangers-{number}"}))
+    assert len(desk.receiver._taken) == 0
+    assert capsys.readouterr().out == ""
+    assert desk.receiver.outcomes == {Outcome.FOREIGN: 100}
+
+
+def test_a_body_that_names_two_rooms_is_no_way_in() -> None:
+    desk = Desk()
+    ours, theirs = BODY[1:-1], event(room={"sid": "RM_2", "name": "somebody-elses"})[1:-1]
+    assert desk.take(b"{" + ours + b", " + theirs + b"}", "forged") is Outcome.FOREIGN
+    assert desk.take(b"{" + theirs + b", " + ours + b"}", "forged") is Outcome.FOREIGN
+    assert desk.hints == []
+
+
 def test_a_forged_webhook_is_refused_and_does_not_hide_the_real_one() -> None:
     desk = Desk()
     forger = ApiKey(KEY.id, "another-secret-of-thirty-two-characters")

@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import jwt
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from livekit.api import TokenVerifier
 
 from bridge.sfu.tokens import ADMIN_TTL_MS, ApiKey, JoinPass, admin_token, join_token
@@ -87,3 +89,14 @@ def test_another_secret_does_not_verify() -> None:
 
 def test_a_key_does_not_show_its_secret() -> None:
     assert "secret" not in repr(KEY)
+
+
+@given(st.text(max_size=40))
+@example("Ada?")
+@example("a>b~c?d>e~f?\x7f")
+def test_a_plain_atob_reads_the_claims_whatever_the_name(name: str) -> None:
+    token = join_token(KEY, join(name=name or "Ada", attributes={"a": name}), NOW)
+    payload = token.split(".")[1]
+    assert not set("-_") & set(payload)
+    read = claims(token)
+    assert (read["name"], read["attributes"]) == (name or "Ada", {"a": name})

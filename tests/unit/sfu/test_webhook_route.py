@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import io
 from collections.abc import AsyncIterator
 
@@ -34,7 +35,7 @@ async def client(hints: list[Hint]) -> AsyncIterator[Client]:
         yield test_client
 
 
-async def status(client: Client, body: bytes, authorization: str) -> int:
+async def status(client: Client, body: bytes | AsyncIterator[bytes], authorization: str) -> int:
     async with client.post(
         "/livekit/webhook", data=body, headers={"Authorization": authorization}
     ) as response:
@@ -72,6 +73,30 @@ async def test_a_body_above_the_limit_is_refused_whatever_the_listener_allows(cl
     headers = {"Authorization": signed(body)}
     async with client.post("/livekit/webhook", data=io.BytesIO(body), headers=headers) as response:
         assert response.status == 413
+
+
+async def test_a_body_that_comes_in_pieces_is_read_whole(client: Client, hints: list[Hint]) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(BODY), 50):
+            yield BODY[start : start + 50]
+            await asyncio.sleep(0)
+
+    assert await status(client, pieces(), signed(BODY)) == 200
+    assert len(hints) == 1
+
+
+async def test_a_body_that_was_packed_is_unpacked(client: Client, hints: list[Hint]) -> None:
+    headers = {"Authorization": signed(BODY), "Content-Encoding": "gzip"}
+    async with client.post("/livekit/webhook", data=gzip.compress(BODY), headers=headers) as response:
+        assert response.status == 200
+    assert len(hints) == 1
+
+
+async def test_a_body_that_unpacks_to_too_much_is_refused(client: Client) -> None:
+    headers = {"Authorization": signed(BODY), "Content-Encoding": "gzip"}
+    packed = gzip.compress(b" " * (MAX_BODY + 1))
+    async with client.post("/livekit/webhook", data=packed, headers=headers) as response:
+        assert response.status in {400, 413}
 
 
 async def test_a_body_that_does_not_arrive_is_given_up(

@@ -12,7 +12,7 @@ from livekit.protocol.models import ParticipantInfo, Room
 from livekit.protocol.webhook import WebhookEvent
 
 from bridge.sfu.tokens import ApiKey
-from bridge.sfu.webhooks import LEEWAY_MS, Hint, WebhookRefused, peek, verify
+from bridge.sfu.webhooks import LEEWAY_MS, Hint, WebhookRefused, peek, room_ahead, verify
 from tests.unit.sfu.webhook_parts import JOINED, KEY, NOW, body_of, signed
 
 BODY = body_of(JOINED)
@@ -58,6 +58,44 @@ def test_a_recording_names_its_room_too() -> None:
     hint = peek(MessageToJson(event).encode())
     assert hint is not None
     assert (hint.kind, hint.room_name) == ("egress_started", "r")
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_the_rooms_name_is_found_without_reading_the_rest(indent: int | None) -> None:
+    event = WebhookEvent(
+        event="participant_joined",
+        room=Room(name="0b5a9e0c-1f43-4b52-9d0c-1a2b3c4d5e6f", sid="RM_9", metadata='{"a": 1}'),
+        participant=ParticipantInfo(identity="x", attributes={"room": '{"sid":"","name":"y"}'}),
+    )
+    body = MessageToJson(event, indent=indent).encode()
+    assert room_ahead(body) == event.room.name
+    assert room_ahead(body[:150]) == event.room.name
+
+
+NAMES = st.text(max_size=20) | st.sampled_from(['"name":"forged"', '{"sid":"","name":"forged"}', "\\", "é"])
+
+
+@settings(deadline=None)
+@given(name=NAMES, sid=NAMES, other=NAMES, kind=st.sampled_from(["room_started", "egress_updated", "x-y"]))
+def test_a_name_found_ahead_is_the_one_that_the_webhook_means(
+    name: str, sid: str, other: str, kind: str
+) -> None:
+    event = WebhookEvent(
+        event=kind,
+        room=Room(name=name, sid=sid, metadata=other),
+        participant=ParticipantInfo(identity=other, name=other, attributes={other: other}),
+    )
+    for ensure_ascii in (True, False):
+        body = MessageToJson(event, ensure_ascii=ensure_ascii).encode()
+        meant = peek(body)
+        assert meant is not None
+        assert room_ahead(body) in {None, meant.room_name}
+
+
+@settings(deadline=None)
+@given(body=st.binary(max_size=200))
+def test_nothing_is_found_ahead_in_noise(body: bytes) -> None:
+    assert room_ahead(body) is None
 
 
 def test_an_unknown_kind_with_unknown_fields_is_fine() -> None:

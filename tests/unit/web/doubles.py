@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bridge.calls.model import Call, CallState, ParticipantKind
-from bridge.calls.ports import Meeting, Seen, SfuUnreachable
+from bridge.calls.ports import Admission, Meeting, Seen, SfuUnreachable, Sight
 from bridge.web.desk import Desk, IceServer
 
 SECRET = "s3cret-of-the-link"
@@ -50,9 +50,15 @@ class FakeProvider:
     async def prepare(self, call: Call) -> None:
         self._reach("prepare")
 
-    async def who(self, call: Call) -> tuple[Seen, ...]:
+    async def locate(self, call: Call) -> Meeting | None:
+        raise AssertionError("the desk looks for no meeting")
+
+    async def who(self, call: Call) -> Sight:
         self._reach("who")
-        return self.inside
+        return Sight(self.inside)
+
+    def token(self, call: Call, admission: Admission) -> str:
+        return f"token for {admission.identity} as {admission.name} in {call.sfu_room}"
 
     async def occupied(self, calls: tuple[Call, ...]) -> frozenset[str]:
         raise AssertionError("the desk does not ask")
@@ -65,11 +71,6 @@ class FakeProvider:
 
     async def close(self, call: Call) -> None:
         raise AssertionError("the desk closes nothing")
-
-
-class FakeTokens:
-    def mint(self, call: Call, *, identity: str, name: str) -> str:
-        return f"token for {identity} as {name} in {call.sfu_room}"
 
 
 class World:
@@ -86,7 +87,6 @@ class World:
             find=self._find,
             resumable=lambda _call: resumable,
             provider=self.provider,
-            tokens=FakeTokens(),
             joined=lambda call: self.hints.append(call.id),
             sfu_url="wss://sfu.example.org",
             ice_servers=(IceServer(("turn:turn.example.org",), "user", "pass"),),

@@ -98,6 +98,18 @@ async def test_people_may_gather_again_behind_a_link_that_can_be_resumed() -> No
     assert (await over.desk.admit("abc123", SECRET, name="Ada", visitor=VISITOR)).token
 
 
+async def test_a_meeting_that_goes_on_without_its_room_lets_people_in() -> None:
+    going_on = World(a_call(state=CallState.ENDED, lingers=True))
+    going_on.provider.inside = (seen("guest-a"), seen("listener", hidden=True))
+    look = await going_on.desk.look("abc123", SECRET)
+    assert (look.state, look.count) == (CallState.OPEN, 1)
+    assert (await going_on.desk.admit("abc123", SECRET, name="Ada", visitor=VISITOR)).token
+    assert going_on.hints == ["abc123"]
+    assert await refusal(going_on, secret="wrong") is Reason.WRONG_LINK
+    going_on.provider.reachable = False
+    assert (await going_on.desk.look("abc123", SECRET)).count == 0
+
+
 async def test_whom_an_organiser_put_out_stays_out() -> None:
     world = World(a_call(denied=(guest_identity("passerelle-abc123", VISITOR),)))
     assert await refusal(world) is Reason.REMOVED

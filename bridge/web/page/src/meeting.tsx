@@ -11,6 +11,7 @@ import { Controls } from "./controls";
 import { CloseIcon } from "./icons";
 import { useTexts } from "./language";
 import { chosenDevice, type Kind, type OwnTracks, problemOf } from "./media";
+import { useMutedByOthers } from "./muted";
 import { People } from "./people";
 import { LanguageSwitch, useHeadingFocus, useTitle } from "./shell";
 import { Stage } from "./stage";
@@ -140,6 +141,7 @@ function Frame({ room, subject, mishap, setMishap, onLeave }: FrameProps) {
   const state = useConnectionState(room);
   const participants = useParticipants({ room });
   const recording = useIsRecording(room);
+  const [mutedByOthers, forgetMuted] = useMutedByOthers(room);
   const [peopleOpen, setPeopleOpen] = useState(false);
   const peopleButton = useRef<HTMLButtonElement>(null);
   const closePeople = () => {
@@ -164,6 +166,7 @@ function Frame({ room, subject, mishap, setMishap, onLeave }: FrameProps) {
       </header>
       <main className="meeting-main">
         {reconnecting && <p className="strip">{t.room.reconnecting}</p>}
+        {mutedByOthers && <Note words={t.room.mutedByOthers} onClose={forgetMuted} />}
         {mishap !== null && <MishapNote mishap={mishap} onClose={() => setMishap(null)} />}
         <div className="meeting-body" data-people={peopleOpen}>
           {connecting ? <p className="loading">{t.room.connecting}</p> : <Stage />}
@@ -208,6 +211,12 @@ function MishapNote({ mishap, onClose }: { mishap: Mishap; onClose: () => void }
   const t = useTexts();
   const words =
     mishap.kind === "screen" ? t.problem.screen : t.problem[mishap.kind][problemOf(mishap.error)];
+  return <Note words={words} onClose={onClose} />;
+}
+
+/** Something to know now, read out at once by screen readers. */
+function Note({ words, onClose }: { words: string; onClose: () => void }) {
+  const t = useTexts();
   return (
     <div className="strip">
       <p role="alert">{words}</p>

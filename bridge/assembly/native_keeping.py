@@ -1,0 +1,72 @@
+"""The keeper's side of native calls: what rooms tell of them, and how meetings are shown in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from appservice.errors import MatrixError
+from appservice.operations import Operation
+from appservice.runtime import Runtime
+from appservice.sender import Refusals
+from appservice.unit_of_work import UnitOfWork
+from bridge.chat.native_rooms import NativeRooms
+from bridge.keeper.faces import FaceRules, Faces
+from bridge.keeper.ledger import Ledger
+from bridge.rtc import routes as services
+from config.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class NativeKeeping:
+    """The parts.
+
+    Attributes:
+        rooms: Hears what goes on in rooms.
+        faces: Shows people in meetings to the rooms' native calls.
+    """
+
+    rooms: NativeRooms
+    faces: Faces
+
+
+class EachInTurn:
+    """Fills `appservice.sender.Refusals` with several; each knows its own slots."""
+
+    def __init__(self, refusals: Sequence[Refusals]) -> None:
+        self._refusals = refusals
+
+    async def refused(
+        self, operation: Operation, slot: str | None, error: MatrixError, work: UnitOfWork
+    ) -> None:
+        """Tell each."""
+        for each in self._refusals:
+            await each.refused(operation, slot, error, work)
+
+
+def keep_native(settings: Settings, runtime: Runtime, ledger: Ledger) -> NativeKeeping | None:
+    """Wire them; None where native calls are not wanted."""
+    if not settings.rtc.enabled:
+        return None
+    namespace = runtime.settings.namespace
+    faces = Faces(
+        database=runtime.database,
+        works=runtime.works,
+        ownership=runtime.ownership,
+        bus=runtime.bus,
+        namespace=namespace,
+        rules=FaceRules(
+            # Without the gateway nobody translates: a membership would be an eternal "waiting for media".
+            shown=settings.rtc.gateway is not False,
+            ghosts=settings.ghosts == "authenticated",
+            service_url=service_url(settings),
+        ),
+        clock=runtime.clock,
+    )
+    ledger.on_stored(faces.stored)
+    return NativeKeeping(NativeRooms(ledger, namespace), faces)
+
+
+def service_url(settings: Settings) -> str:
+    """The address of the authorization service as it is advertised."""
+    return (settings.web.public_url or "").rstrip("/") + services.PREFIX

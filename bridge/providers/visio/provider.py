@@ -1,0 +1,231 @@
+"""Meetings in Visio: made in somebody's name, or found behind a link that somebody posted.
+
+Visio makes the SFU room when the first person joins, and it alone: the bridge never creates one or changes
+its settings. It asks the SFU only about rooms of its own calls. See `bridge.providers.visio.participants` for
+what it understands there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import unicodedata
+from urllib.parse import urlsplit
+
+import structlog
+from cachetools import LRUCache
+
+from bridge.calls.model import Call
+from bridge.calls.ports import Admission, Meeting, SfuUnreachable, Sight
+from bridge.providers.livekit import matrix_user
+from bridge.providers.visio.answers import VisioRoom
+from bridge.providers.visio.api import VisioApi
+from bridge.providers.visio.appearance import attributes, vouched
+from bridge.providers.visio.errors import DomainRefused, EmailUnclear, ForeignLink, UnknownUser
+from bridge.providers.visio.http import VisioHttp
+from bridge.providers.visio.links import VisioLinks
+from bridge.providers.visio.participants import sight
+from bridge.providers.visio.parts import SharedSfu, VisioParts
+from bridge.providers.visio.rooms import Rooms
+from bridge.sfu.model import SfuParticipant
+from bridge.sfu.tokens import JoinPass, join_token
+
+_REMEMBERED = 500
+_LONGEST_NAME = 100
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class VisioProvider:
+    """Fills `bridge.calls.ports.Provider` with meetings of one Visio.
+
+    Attributes:
+        links: Which links lead to its meetings.
+    """
+
+    name = "visio"
+
+    def __init__(self, parts: VisioParts) -> None:
+        self._parts = parts
+        self._http = VisioHttp(parts.url, parts.patience)
+        self._api = VisioApi(self._http, parts.credentials, on_orphan=parts.on_orphan, clock=parts.ticks)
+        self._rooms = Rooms(self._http, parts.ticks)
+        self._made: LRUCache[str, Meeting] = LRUCache(_REMEMBERED)
+        self.links = VisioLinks(parts.url, parts.hosts)
+
+    async def close_connections(self) -> None:
+        """Let go of everything, once, at the end."""
+        await self._api.close()
+        await self._rooms.close()
+        await self._http.close()
+
+    async def check(self) -> None:
+        """See whether Visio answers and knows the bridge; costs Visio one look at a password.
+
+        Raises:
+            VisioFailure: it does not, with the advice.
+        """
+        await self._api.check()
+
+    async def open(self, call: Call) -> Meeting:
+        """Make the meeting, or find it if the call follows a link.
+
+        A meeting that this process made for the same call is given again. If Visio made one whose link got
+        lost, another one is made, and ``on_orphan`` is told.
+
+        Raises:
+            VisioFailure: with the cause, and whether repeating can help.
+        """
+        if call.adopted:
+            return await self._found(call)
+        if call.id not in self._made:
+            self._made[call.id] = self._meeting(await self._make(call.started_by))
+        return self._made[call.id]
+
+    async def locate(self, call: Call) -> Meeting | None:
+        """Where the meeting behind a followed link is by now; None if that is nothing new.
+
+        Raises:
+            VisioFailure: Visio did not say.
+        """
+        if not call.adopted or call.url is None or self._parts.sfu is None:
+            return None
+        meeting = await self._found(call)
+        news = (meeting.sfu_room, meeting.access or call.access) != (call.sfu_room, call.access)
+        return meeting if meeting.sfu_room is not None and news else None
+
+    async def prepare(self, call: Call) -> None:
+        """Nothing: LiveKit makes the room when somebody joins, as Visio expects."""
+
+    async def who(self, call: Call) -> Sight:
+        """Who is in the SFU room, and what goes on there. A meeting that does not exist yet is empty.
+
+        Raises:
+            SfuUnreachable: the SFU did not answer, or there is none to ask.
+        """
+        sfu, room = self._sfu(), call.sfu_room
+        if room is None:
+            return Sight()
+        inside, rooms = await asyncio.gather(sfu.api.participants(room), sfu.api.rooms([room]))
+
+        def ours(participant: SfuParticipant) -> bool:
+            return vouched(sfu.key.secret, room, participant.identity, participant.attributes)
+
+        return sight(inside, rooms[room].metadata if room in rooms else "", ours)
+
+    async def occupied(self, calls: tuple[Call, ...]) -> frozenset[str]:
+        """Ids of those calls whose SFU room exists.
+
+        Raises:
+            SfuUnreachable: the SFU did not answer, or there is none to ask.
+        """
+        rooms = await self._sfu().api.rooms(call.sfu_room for call in calls if call.sfu_room is not None)
+        return frozenset(call.id for call in calls if call.sfu_room in rooms)
+
+    async def remove(self, call: Call, identity: str) -> None:
+        """Put somebody out.
+
+        Raises:
+            SfuUnreachable: the SFU did not answer, or there is none to ask.
+        """
+        if call.sfu_room is not None:
+            await self._sfu().api.remove(call.sfu_room, identity)
+
+    async def mute(self, call: Call, identity: str) -> None:
+        """Mute somebody's microphones; they can unmute.
+
+        Raises:
+            SfuUnreachable: the SFU did not answer, or there is none to ask.
+        """
+        if call.sfu_room is not None:
+            await self._sfu().api.mute_microphones(call.sfu_room, identity)
+
+    async def close(self, call: Call) -> None:
+        """Put everybody out of a meeting that the bridge made; others go on, and so does one unseen.
+
+        Visio keeps its room: whoever opens the link again is alone in a new meeting.
+
+        Raises:
+            SfuUnreachable: the SFU did not answer.
+        """
+        if not call.adopted and call.sfu_room is not None and self._parts.sfu is not None:
+            await self._parts.sfu.api.delete_room(call.sfu_room)
+
+    def token(self, call: Call, admission: Admission) -> str:
+        """A token for a person from Matrix, whose standing Visio's page shows as it is.
+
+        Raises:
+            ValueError: the identity is not a Matrix user's with a device. One without a colon could be
+                the account of somebody in Visio, who would be thrown out and acted for.
+            SfuUnreachable: there is no SFU, or no room in it yet.
+        """
+        sfu, room = self._sfu(), call.sfu_room
+        if room is None:
+            raise SfuUnreachable("the meeting does not exist yet")
+        user_id = matrix_user(admission.identity)
+        if user_id is None:
+            raise ValueError("an identity in Visio's rooms is a Matrix user's with a device")
+        join = JoinPass(
+            room=room,
+            identity=admission.identity,
+            name=_shown(admission.name) or user_id,
+            ttl_ms=self._parts.token_ttl_ms,
+            can_publish=admission.publish,
+            can_publish_data=admission.publish,
+            hidden=admission.hidden,
+            attributes=attributes(sfu.key.secret, room, admission.identity, known=admission.known),
+        )
+        return join_token(sfu.key, join, self._parts.clock())
+
+    async def _make(self, user_id: str) -> VisioRoom:
+        """A meeting in the user's name, or in the service account's where the settings say so."""
+        ownership, level = self._parts.ownership, self._parts.access_level
+        try:
+            return await self._api.create(ownership.own(user_id), level)
+        except (UnknownUser, EmailUnclear, DomainRefused) as failure:
+            if ownership.addresses is None or ownership.service is None:
+                raise
+            log.info("visio.service_account", cause=failure.cause)
+            return await self._api.create(ownership.service, level)
+
+    def _meeting(self, room: VisioRoom) -> Meeting:
+        url = room.url or f"{self._parts.url.rstrip('/')}/{room.slug}"
+        if self.links.read(url) != url:
+            # Links are not logged; the host will do.
+            log.warning("visio.unknown_host", host=urlsplit(url).netloc, advice="add it to visio.hosts")
+        unseen = self._parts.sfu is None
+        return Meeting(
+            url=url,
+            sfu_room=None if unseen else room.id,
+            access=room.access,
+            unseen=unseen,
+            dial_in=room.dial_in,
+        )
+
+    async def _found(self, call: Call) -> Meeting:
+        url = call.url or ""
+        slug = self.links.slug(url)
+        if slug is None:
+            raise ForeignLink
+        place = await self._rooms.find(slug)
+        unseen = self._parts.sfu is None
+        return Meeting(
+            url=url,
+            sfu_room=place.sfu_room if place is not None and not unseen else None,
+            access=place.access if place is not None else None,
+            adopted=True,
+            unseen=unseen,
+            dial_in=place.dial_in if place is not None else None,
+        )
+
+    def _sfu(self) -> SharedSfu:
+        if self._parts.sfu is None:
+            raise SfuUnreachable("there is no section sfu")
+        return self._parts.sfu
+
+
+def _shown(name: str) -> str:
+    """A name for a tile: one line, without what cannot be seen."""
+    visible = "".join(
+        " " if c.isspace() else c for c in name if c.isspace() or unicodedata.category(c)[0] != "C"
+    )
+    return " ".join(visible.split())[:_LONGEST_NAME]

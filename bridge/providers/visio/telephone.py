@@ -1,0 +1,59 @@
+"""The number to call for meetings that somebody else made: Visio's public ``/api/v1.0/config/``.
+
+A followed link's anonymous answer holds the PIN where anybody may enter, but the number stands elsewhere,
+once for all meetings (``build_telephony_config`` in ``core/utils.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from bridge.calls.model import DialIn
+from bridge.providers.visio import answers
+from bridge.providers.visio.errors import VisioFailure
+from bridge.providers.visio.http import Request, VisioHttp
+from bridge.providers.visio.sharing import Sharing
+
+_KEPT_MS = 10 * 60_000
+
+
+class Telephone:
+    """Knows the number; asked now and then, and only for meetings that have a PIN.
+
+    Args:
+        http: Requests to Visio.
+        clock: A monotonic clock, in milliseconds.
+    """
+
+    def __init__(self, http: VisioHttp, clock: Callable[[], int]) -> None:
+        self._http = http
+        self._clock = clock
+        self._asking: Sharing[str | None] = Sharing()
+        self._number: str | None = None
+        self._good_until: int | None = None
+
+    async def dial_in(self, room: Mapping[str, object]) -> DialIn | None:
+        """How to join by telephone a room of the anonymous address; None if one cannot, or cannot tell."""
+        pin = room.get("pin_code")
+        if not isinstance(pin, str) or not pin:
+            return None
+        if self._good_until is None or self._clock() >= self._good_until:
+            self._number = await self._asking.ask("", self._ask)
+            self._good_until = self._clock() + _KEPT_MS
+        return answers.telephone(self._number, pin)
+
+    async def close(self) -> None:
+        """Stop asking."""
+        await self._asking.close()
+
+    async def _ask(self) -> str | None:
+        try:
+            answer = await self._http.ask(Request("GET", "/api/v1.0/config/"))
+            telephony = answer.document().get("telephony") if answer.status == 200 else None
+        except VisioFailure:
+            # A card without a telephone number is better than none.
+            return None
+        if not isinstance(telephony, dict) or telephony.get("enabled") is not True:
+            return None
+        number = telephony.get("international_phone_number")
+        return number if isinstance(number, str) else None

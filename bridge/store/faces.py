@@ -1,0 +1,75 @@
+"""Which face each participant of a call has in the room's native call; forgotten with the call."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from appservice.database import Database
+from appservice.sharding import shard_of
+from appservice.unit_of_work import UnitOfWork
+from bridge.projections.memberships import Face, Rung
+from bridge.store.tables import calls, rtc_faces
+
+
+async def of_call(connection: AsyncConnection, call_id: str) -> dict[str, Face]:
+    """The faces of a call, by SFU identity."""
+    query = sa.select(rtc_faces.c.face).where(rtc_faces.c.call_id == call_id)
+    found = map(_decode, (await connection.execute(query)).scalars())
+    return {face.identity: face for face in found}
+
+
+async def replace(
+    work: UnitOfWork, call_id: str, before: Mapping[str, Face], after: Mapping[str, Face]
+) -> None:
+    """Store the faces that a call has from now on, where they differ."""
+    changed = [face for identity, face in after.items() if before.get(identity) != face]
+    gone = [*(before.keys() - after.keys()), *(face.identity for face in changed)]
+    if gone:
+        await work.connection.execute(
+            sa.delete(rtc_faces).where(rtc_faces.c.call_id == call_id, rtc_faces.c.identity.in_(gone))
+        )
+    rows = [
+        {
+            "call_id": call_id,
+            "identity": face.identity,
+            "room_id": face.room_id,
+            "shard": shard_of(face.room_id),
+            "renew_ts": face.renew_ts,
+            "face": _encode(face),
+        }
+        for face in changed
+    ]
+    if rows:
+        await work.connection.execute(sa.insert(rtc_faces), rows)
+
+
+async def due(database: Database, shards: Iterable[int], now: int) -> dict[str, str]:
+    """Calls that have a face to renew, or that are over and still have any; each with its room."""
+    query = (
+        sa.select(
+            rtc_faces.c.call_id, sa.func.coalesce(calls.c.room_id, rtc_faces.c.room_id).label("room_id")
+        )
+        .distinct()
+        .join(calls, calls.c.id == rtc_faces.c.call_id, isouter=True)
+        .where(rtc_faces.c.shard.in_(list(shards)))
+        .where(sa.or_(rtc_faces.c.renew_ts <= now, calls.c.is_over, calls.c.id.is_(None)))
+    )
+    async with database.connect() as connection:
+        rows = (await connection.execute(query)).all()
+    return {row.call_id: row.room_id for row in rows}
+
+
+def _encode(face: Face) -> str:
+    return orjson.dumps(dataclasses.asdict(face)).decode()
+
+
+def _decode(text: str) -> Face:
+    fields = orjson.loads(text)
+    known = {field.name for field in dataclasses.fields(Face)}
+    kept = {key: value for key, value in fields.items() if key in known}
+    return Face(**kept | {"rung": Rung(kept["rung"]), "floor": Rung(kept["floor"])})

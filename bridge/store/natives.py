@@ -1,0 +1,63 @@
+"""Who takes part in rooms' native calls, as their memberships say; forgotten when those end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.store.tables import rtc_natives
+
+
+@dataclass(frozen=True, slots=True)
+class Native:
+    """One membership.
+
+    Attributes:
+        user_id: Whose.
+        device_id: On which device.
+        service_url: The authorization service of the SFU where they publish; empty if they name none.
+        until_ts: When it expires, milliseconds.
+    """
+
+    user_id: str
+    device_id: str
+    service_url: str
+    until_ts: int
+
+
+async def put(connection: AsyncConnection, room_id: str, state_key: str, native: Native | None) -> None:
+    """Note what a membership says; None when it has ended."""
+    same = (rtc_natives.c.room_id == room_id, rtc_natives.c.state_key == state_key)
+    await connection.execute(sa.delete(rtc_natives).where(*same))
+    if native is not None:
+        await connection.execute(
+            sa.insert(rtc_natives).values(
+                room_id=room_id,
+                state_key=state_key,
+                user_id=native.user_id,
+                device_id=native.device_id,
+                service_url=native.service_url,
+                until_ts=native.until_ts,
+            )
+        )
+
+
+async def of_room(connection: AsyncConnection, room_id: str, now: int) -> list[Native]:
+    """The memberships of a room that have not expired."""
+    query = sa.select(rtc_natives).where(rtc_natives.c.room_id == room_id, rtc_natives.c.until_ts > now)
+    rows = (await connection.execute(query)).all()
+    return [Native(row.user_id, row.device_id, row.service_url, row.until_ts) for row in rows]
+
+
+async def forget_user(connection: AsyncConnection, room_id: str, user_id: str) -> None:
+    """Somebody is no longer in a room: their memberships count no more."""
+    await connection.execute(
+        sa.delete(rtc_natives).where(rtc_natives.c.room_id == room_id, rtc_natives.c.user_id == user_id)
+    )
+
+
+async def forget_expired(connection: AsyncConnection, now: int) -> None:
+    """Forget what nobody renewed."""
+    await connection.execute(sa.delete(rtc_natives).where(rtc_natives.c.until_ts <= now))
