@@ -1,0 +1,181 @@
+"""The MatrixRTC authorization service: proof of who somebody is in, an SFU token out.
+
+The order of checks is deliberate. First what costs nothing and reaches nobody: the shape of the request
+(`bridge.rtc.requests`), whether the named server can speak for the claimed user, whether policy knows that
+server at all, whether the asker has failed too often. Only then is that server asked. Then come the room
+and the meeting (`bridge.rtc.doorkeeper`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import structlog
+
+from appservice.federation.errors import LookupFailed
+from appservice.federation.names import server_of
+from bridge.policy import Right
+from bridge.rtc import identities
+from bridge.rtc.doorkeeper import Admitted, Doorkeeper
+from bridge.rtc.passes import Pass, Passes
+from bridge.rtc.plain_tokens import PlainTokens
+from bridge.rtc.ports import RoomView, Verifier
+from bridge.rtc.refusals import bad_json, forbidden, too_many, try_again, unauthorized
+from bridge.rtc.requests import Ask
+from bridge.rtc.restraint import Restraint
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+Gate = Literal["rooms_with_bot", "always", False]
+"""Whose signalling passes through the gateway (``rtc.gateway``)."""
+
+PASS_TTL_MS = 3_600_000
+"""How long a token opens the gateway: an hour, as lk-jwt-service's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The answer to a request for a token.
+
+    Attributes:
+        url: Where to connect.
+        jwt: What opens it.
+    """
+
+    url: str
+    jwt: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where clients connect.
+
+    Attributes:
+        gateway: The signalling gateway, ``ws(s)://``.
+        sfu: The SFU itself, ``ws(s)://``.
+        service: This service as it is advertised (``livekit_service_url``).
+    """
+
+    gateway: str
+    sfu: str
+    service: str
+
+
+RefusedServer = Callable[[str, str], None]
+"""``(room_id, server_name)``: somebody of that server may not take part in that room's call as they want."""
+
+
+class Authorization:
+    """Gives out tokens; knows nothing of HTTP."""
+
+    def __init__(
+        self,
+        *,
+        verifier: Verifier,
+        doorkeeper: Doorkeeper,
+        passes: Passes,
+        plain: PlainTokens,
+        addresses: Addresses,
+        gate: Gate,
+        restraint: Restraint | None = None,
+        on_refused: RefusedServer = lambda _room_id, _server: None,
+    ) -> None:
+        """Nothing is asked yet.
+
+        Args:
+            verifier: Asks homeservers who holds a token.
+            doorkeeper: Decides who may take part, and where.
+            passes: Signs what opens the gateway.
+            plain: Signs what opens the SFU.
+            addresses: Where clients connect.
+            gate: Whose signalling passes through the gateway.
+            restraint: Counts attempts.
+            on_refused: Told of servers whose users are refused in rooms that the bot is in.
+        """
+        self._verifier = verifier
+        self._doorkeeper = doorkeeper
+        self._passes = passes
+        self._plain = plain
+        self._addresses = addresses
+        self._gate = gate
+        self._restraint = restraint or Restraint()
+        self._on_refused = on_refused
+
+    async def grant(self, ask: Ask, address: str) -> Granted:
+        """Give somebody a token.
+
+        Args:
+            ask: What they ask.
+            address: Where they ask from.
+
+        Raises:
+            Refusal: they get none.
+        """
+        user_id, view = await self._identify(ask, address)
+        if ask.delay is not None:
+            raise bad_json("Delegation of delayed events is not supported")
+        through_gateway = self._gate == "always" or (self._gate == "rooms_with_bot" and view.has_bot)
+        # Frames that lead into another slot's call would be taken for the room's own.
+        through_gateway &= ask.slot_id == identities.ROOM_SLOT
+        admitted = await self._doorkeeper.admit(user_id, view, slot_id=ask.slot_id, bridged=through_gateway)
+        identity = self._identity(ask, user_id, publish=admitted.publish)
+        if not admitted.publish and view.has_bot:
+            self._on_refused(ask.room_id, ask.server_name)
+        if not through_gateway:
+            token = await self._plain.sign(admitted.venue.sfu_room, identity, publish=admitted.publish)
+            return Granted(self._addresses.sfu, token)
+        return Granted(self._addresses.gateway, self._pass(ask, user_id, identity, admitted))
+
+    async def _identify(self, ask: Ask, address: str) -> tuple[str, RoomView]:
+        """Find out who asks, and what is known of their room: two questions to different neighbours."""
+        server = ask.server_name
+        claimed = ask.claimed_user_id
+        if claimed is not None and server_of(claimed) != server:
+            raise unauthorized()
+        if not self._doorkeeper.knows(server) or (
+            claimed is not None and self._doorkeeper.right_of(claimed) is Right.NONE
+        ):
+            await self._tell_of(ask)
+            raise forbidden("Your homeserver is not among those that this call service is for")
+        wait = self._restraint.wait_for_address(address, server)
+        if wait:
+            raise too_many(wait)
+        user_id, view = await asyncio.gather(self._verified(ask, address), self._doorkeeper.view(ask.room_id))
+        if claimed not in (None, user_id):
+            self._restraint.failed(address, server)
+            raise unauthorized()
+        wait = self._restraint.wait_for_user(user_id)
+        if wait:
+            raise too_many(wait)
+        return user_id, view
+
+    async def _verified(self, ask: Ask, address: str) -> str:
+        try:
+            return await self._verifier.verify(ask.openid_token, ask.server_name)
+        except LookupFailed as failure:
+            log.warning("rtc.not_verified", server=ask.server_name, cause=failure.code, advice=failure.advice)
+            if failure.can_heal:
+                raise try_again("Your homeserver did not confirm who you are") from None
+            self._restraint.failed(address, ask.server_name)
+            raise unauthorized() from None
+
+    async def _tell_of(self, ask: Ask) -> None:
+        """A server that policy does not know: the room learns it, if the bot is in it."""
+        view = await self._doorkeeper.view(ask.room_id)
+        if view.has_bot:
+            self._on_refused(ask.room_id, ask.server_name)
+
+    def _identity(self, ask: Ask, user_id: str, *, publish: bool) -> str:
+        plain = identities.plain_identity(user_id, ask.device_id)
+        if not publish:
+            return identities.listening_identity(plain, self._addresses.service)
+        if ask.member_id is not None:
+            return identities.hashed_identity(user_id, ask.device_id, ask.member_id)
+        return plain
+
+    def _pass(self, ask: Ask, user_id: str, identity: str, admitted: Admitted) -> str:
+        granted = Pass(user_id, ask.device_id, ask.room_id, identity, admitted.publish)
+        return self._passes.sign(granted, ttl_ms=PASS_TTL_MS, shown_room=admitted.venue.sfu_room)
