@@ -11,6 +11,8 @@ import contextlib
 import fcntl
 import os
 import sqlite3
+import threading
+import weakref
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +64,10 @@ def is_outage(error: BaseException) -> bool:
     return isinstance(error, exc.TimeoutError | OSError)
 
 
+_LAST_WORD_S = 2.0
+"""How long the end of the process waits for one of SQLite's threads."""
+
+
 @dataclass(slots=True)
 class Database:
     """An engine and what is particular to its dialect."""
@@ -73,6 +79,7 @@ class Database:
     _straight: AsyncConnection | None = None
     _driver: Any = None
     _straight_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _threads: weakref.WeakSet[threading.Thread] = field(default_factory=weakref.WeakSet)
 
     @classmethod
     def open(cls, url: str, *, pool_size: int = 10, exclusive: bool = True) -> Database:
@@ -113,13 +120,17 @@ class Database:
             pool_timeout=60,
             hide_parameters=True,
         )
-        _prepare_sqlite(engine)
-        return cls(engine, is_postgres=False, _lock=lock)
+        threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+        _prepare_sqlite(engine, threads)
+        return cls(engine, is_postgres=False, _lock=lock, _threads=threads)
 
     async def close(self) -> None:
         """Close every connection and let another process have the file."""
         await self._drop_straight()
         await self.engine.dispose()
+        # A connection that was thrown away ends in its own thread, which then has a word for our event loop.
+        for thread in list(self._threads):
+            await asyncio.to_thread(thread.join, _LAST_WORD_S)
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -210,9 +221,10 @@ def _lock_beside(path: str | None) -> int:
     return handle
 
 
-def _prepare_sqlite(engine: AsyncEngine) -> None:
+def _prepare_sqlite(engine: AsyncEngine, threads: weakref.WeakSet[threading.Thread]) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
+        threads.add(connection.driver_connection._thread)
         # The driver's own BEGIN handling is switched off so that ours below is the only one.
         connection.isolation_level = None
         cursor = connection.cursor()

@@ -31,7 +31,7 @@ async def test_a_call_is_listed_with_its_numbers_and_without_a_name(
 ) -> None:
     await office.begin(a_call(state=CallState.ACTIVE, subject="Budget", participants=(ADA,)))
     (line,) = await admin.list_calls(database_url)
-    assert line.row() == ("c1", "active", "2023-11-14 22:13:20Z", "1", "livekit", ROOM)
+    assert line.row() == ("c1", "active", "2023-11-14 22:13:30Z", "1", "livekit", ROOM)
     assert len(line.HEADER) == len(line.row())
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -185,3 +186,24 @@ async def test_the_migrations_make_the_tables_that_the_runtime_uses(database_url
         found = await connection.run_sync(differences)
     await database.close()
     assert found == []
+
+
+async def test_a_closed_database_has_left_nothing_that_would_speak_to_its_event_loop(sqlite_url: str) -> None:
+    before = set(threading.enumerate())
+    database = Database.open(sqlite_url)
+
+    started = asyncio.Event()
+
+    async def reading() -> None:
+        async with database.begin() as connection:
+            while True:
+                await connection.execute(sa.text("SELECT 1"))
+                started.set()
+
+    busy = asyncio.create_task(reading())
+    await started.wait()
+    busy.cancel()
+    await asyncio.gather(busy, return_exceptions=True)
+    await database.close()
+    drivers = [thread for thread in set(threading.enumerate()) - before if "connection_worker" in thread.name]
+    assert drivers == []

@@ -78,6 +78,8 @@ async def test_a_slash_is_taken_off_where_visio_wants_it(target: str) -> None:
         "/rooms/",
         "",
         "javascript:alert(1)",
+        "http://[evil",
+        "//ex\u2100mple.org/rooms",
     ],
 )
 async def test_no_other_redirection_is_followed(target: str) -> None:
@@ -85,6 +87,14 @@ async def test_no_other_redirection_is_followed(target: str) -> None:
         with pytest.raises(Redirected):
             await http.ask(GET)
     assert len(asked) == 1
+
+
+async def test_of_a_redirection_the_log_is_told_the_host_alone() -> None:
+    elsewhere = saying("", 302, Location="https://jean.martin:secret@evil.example:8443/?ticket=1")
+    async with before(elsewhere) as (http, _):
+        with pytest.raises(Redirected) as failure:
+            await http.order(POST)
+    assert failure.value.said == "it redirects to evil.example"
 
 
 async def test_slashes_are_taken_off_once() -> None:

@@ -28,6 +28,7 @@ from bridge.providers.visio.owner import Addresses, Ownership
 from bridge.providers.visio.parts import SharedSfu
 from bridge.providers.visio.provider import VisioProvider
 from bridge.sfu.client import Sfu
+from bridge.sfu.model import SfuParticipant
 from bridge.sfu.tokens import ApiKey
 from tests.conftest import MakeVisio
 from tests.support.waiting import until
@@ -306,6 +307,21 @@ async def test_hands_names_recordings_and_access_follow(visio: StandIn, shared: 
             assert (sight.participants[0].hand, sight.recording) == (False, False)
 
 
+@pytest.mark.parametrize("access", ["restricted", None])
+async def test_of_a_followed_meeting_behind_a_lobby_nobodys_name_is_kept(
+    visio: StandIn, shared: SharedSfu, access: str | None
+) -> None:
+    room = visio.world.add_room(access_level="restricted")
+    async with provider(visio, sfu=shared) as ours:
+        call = a_call(provider="visio", sfu_room=room.id, access=access)
+        async with VisioGuest(tickets.let_in(visio.sfu, room.id, "Jean")):
+            await the_only_one(shared, room.id)
+            (ours_to_name,) = (await ours.who(call)).participants
+            (theirs,) = (await ours.who(call.but(adopted=True))).participants
+    assert (ours_to_name.name, theirs.name) == ("Jean", "")
+    assert theirs.identity == ours_to_name.identity
+
+
 async def test_an_sfu_that_does_not_answer_is_not_an_empty_one(visio: StandIn, shared: SharedSfu) -> None:
     nowhere = SharedSfu(Sfu("http://127.0.0.1:9", shared.key, patience=QUICK), shared.key)
     async with nowhere.api, provider(visio, sfu=nowhere) as ours:
@@ -350,6 +366,37 @@ async def test_closing_puts_everybody_out_of_a_meeting_of_our_own(visio: StandIn
             await ours.close(call)
             await guest.wait_until_put_out()
         await ours.close(call)
+
+
+async def the_only_one(shared: SharedSfu, room: str) -> SfuParticipant:
+    """Whoever is in, once the SFU has let them in."""
+    await until(lambda: shared.api.participants(room), 5)
+    (participant,) = await shared.api.participants(room)
+    return participant
+
+
+async def test_people_who_met_anew_before_a_meeting_could_be_closed_are_left_in_peace(
+    visio: StandIn, shared: SharedSfu
+) -> None:
+    room = visio.world.add_room()
+    async with provider(visio, sfu=shared) as ours:
+        call = a_call(provider="visio", sfu_room=room.id)
+        async with VisioGuest(await visio.ticket(room, "Jean")):
+            jean = await the_only_one(shared, room.id)
+            await ours.close(call.but(ended_ts=jean.joined_ts - 61_000))
+            assert [p.sid for p in await shared.api.participants(room.id)] == [jean.sid]
+
+
+async def test_who_stayed_in_a_meeting_that_ended_long_ago_is_put_out_all_the_same(
+    visio: StandIn, shared: SharedSfu
+) -> None:
+    room = visio.world.add_room()
+    async with provider(visio, sfu=shared) as ours:
+        call = a_call(provider="visio", sfu_room=room.id)
+        async with VisioGuest(await visio.ticket(room, "Jean")) as guest:
+            jean = await the_only_one(shared, room.id)
+            await ours.close(call.but(ended_ts=jean.joined_ts - 59_000))
+            await guest.wait_until_put_out()
 
 
 async def test_closing_leaves_a_followed_meeting_alone(visio: StandIn, shared: SharedSfu) -> None:

@@ -124,8 +124,8 @@ async def test_a_visio_that_is_away_is_asked_again_soon_but_not_by_everybody(mak
         orjson.dumps({"id": "abc-defg-hij"}),
         orjson.dumps({"id": "passerelle-x"}),
         orjson.dumps({"id": 7}),
-        orjson.dumps({"id": str(uuid.uuid4()).upper()}),
-        orjson.dumps({"id": uuid.uuid4().hex}),
+        orjson.dumps({"id": "8E64A7B3-CF25-4A2C-97BA-A692CFD4BB0B"}),
+        orjson.dumps({"id": "65583f3fec1f4284ae1e0b0095123e81"}),
     ],
 )
 async def test_an_answer_that_makes_no_sense_leads_nowhere(make_visio: MakeVisio, body: bytes) -> None:
