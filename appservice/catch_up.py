@@ -36,7 +36,7 @@ log = structlog.get_logger()
 Take = Callable[[list[object]], Awaitable[int]]
 """Takes raw events in, oldest first; answers how many of them are new and ours."""
 
-_TYPES = ("m.room.message", "m.room.redaction", *sorted(STATE_TYPES))
+_TYPES = ("m.room.message", "m.reaction", "m.room.redaction", *sorted(STATE_TYPES))
 _EVENTS = 100
 _AT_ONCE = 4
 _ROOM_S = 5.0

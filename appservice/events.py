@@ -88,8 +88,8 @@ def parse_event(raw: object, received_ts: int, kept: Mapping[str, Any] | None = 
     if isinstance(origin_ts, bool) or not isinstance(origin_ts, int) or not -(2**53) < origin_ts < 2**53:
         raise MalformedEvent("origin_server_ts is not a whole number")
     redacts = raw.get("redacts") or content.get("redacts")
-    if redacts is not None and not isinstance(redacts, str):
-        raise MalformedEvent("redacts is not a string")
+    if redacts is not None and (not isinstance(redacts, str) or "\0" in redacts):
+        raise MalformedEvent("redacts is not an identifier")
     return Event(
         event_id=_identifier(raw, "event_id"),
         room_id=_identifier(raw, "room_id"),

@@ -26,30 +26,45 @@ from bridge.store.notes import ADMIN_END, leave_note
 class CallLine:
     """A call that is not over, without any name."""
 
-    HEADER: ClassVar[tuple[str, ...]] = ("ID", "STATE", "SINCE", "IN", "PROVIDER", "ROOM")
+    HEADER: ClassVar[tuple[str, ...]] = ("ID", "STATE", "SINCE", "PEOPLE", "MEETING", "ROOM")
     call: Call
 
     def row(self) -> tuple[str, ...]:
         """The columns of a table."""
         call = self.call
-        since = _time(call.started_ts)
-        return (call.id, call.state.value, since, str(call.count), call.provider, call.room_id)
+        meeting = f"{call.provider}, followed" if call.adopted else call.provider
+        return (call.id, call.state.value, _time(call.started_ts), self._people(), meeting, call.room_id)
+
+    def _people(self) -> str:
+        if self.call.unseen:
+            return "?"
+        return f"{self.call.count}?" if self.call.stale_since_ts is not None else str(self.call.count)
 
 
 @dataclass(frozen=True, slots=True)
 class QuarantineLine:
-    """Something that was set aside: an event whose handling failed, or what could not be read."""
+    """Something that was set aside: an event whose handling failed, or what could not be read.
 
-    HEADER: ClassVar[tuple[str, ...]] = ("ID", "WHEN", "WHAT", "REFERENCE", "WHY")
+    Attributes:
+        id: What the commands call it: ``e`` and a number for an event, ``u`` for what could not be read.
+        received_ts: When it came.
+        kind: What it is, in a word or two.
+        why: What went wrong.
+        reference: The id of the event or the transaction.
+        room_id: The room, where it is known.
+    """
+
+    HEADER: ClassVar[tuple[str, ...]] = ("ID", "WHEN", "WHAT", "WHY", "EVENT", "ROOM")
     id: str
     received_ts: int
     kind: str
-    reference: str
     why: str
+    reference: str
+    room_id: str = "-"
 
     def row(self) -> tuple[str, ...]:
         """The columns of a table."""
-        return (self.id, _time(self.received_ts), self.kind, self.reference, self.why)
+        return (self.id, _time(self.received_ts), self.kind, self.why, self.reference, self.room_id)
 
 
 @contextlib.asynccontextmanager
@@ -67,35 +82,41 @@ async def list_calls(url: str) -> list[CallLine]:
         return [CallLine(call) for call in await CallStore(database).listed()]
 
 
-async def end_call(url: str, call_id: str) -> bool:
-    """Have a call ended for everybody in it; answers whether there is such a call."""
+async def end_call(url: str, call_id: str) -> Call | None:
+    """Have a call ended for everybody in it, or untied if it only follows a link.
+
+    Returns:
+        The call as it is now; None when there is none of that id that is not over.
+    """
     async with _open(url) as database:
         record = await CallStore(database).get(call_id)
         if record is None or record.call.state.is_over:
-            return False
+            return None
         async with database.begin() as connection:
             note = {"call_id": call_id}
             await leave_note(connection, record.call.room_id, ADMIN_END, note, wall_clock())
-        return True
+        return record.call
 
 
 async def list_quarantine(url: str) -> list[QuarantineLine]:
     """What was set aside, oldest first."""
     async with _open(url) as database, database.connect() as connection:
-        failed = (
-            await connection.execute(
-                sa.select(inbox.c.seq, inbox.c.received_ts, inbox.c.event_id, inbox.c.error).where(
-                    inbox.c.state == "quarantined"
-                )
-            )
-        ).all()
+        columns = (inbox.c.seq, inbox.c.received_ts, inbox.c.event_id, inbox.c.room_id, inbox.c.error)
+        failed = (await connection.execute(sa.select(*columns).where(inbox.c.state == "quarantined"))).all()
         unread = (await connection.execute(sa.select(set_aside))).all()
-    lines = [QuarantineLine(f"e{r.seq}", r.received_ts, "event", r.event_id, r.error or "") for r in failed]
+    lines = [
+        QuarantineLine(f"e{row.seq}", row.received_ts, "event", row.error or "", row.event_id, row.room_id)
+        for row in failed
+    ]
     lines += [
         QuarantineLine(
-            f"u{r.seq}", r.received_ts, f"unread {r.kind}", r.reference, f"{r.reason} ({r.length} bytes)"
+            f"u{row.seq}",
+            row.received_ts,
+            f"unread {row.kind}",
+            f"{row.reason} ({row.length} {'byte' if row.length == 1 else 'bytes'})",
+            row.reference,
         )
-        for r in unread
+        for row in unread
     ]
     return sorted(lines, key=lambda line: line.received_ts)
 

@@ -5,12 +5,13 @@ Called for every event; a chat message that is not for the bridge is looked at i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from appservice.events import STATE_TYPES
 from appservice.namespace import Namespace
 from appservice.transaction import Interest
+from bridge.rtc.membership import MEMBER_TYPE, service_url
 
 Concerns = Callable[[str, str, bool], bool]
 """``(text, prefix, direct)``: whether a message could be a command."""
@@ -21,10 +22,9 @@ LinksIn = Callable[[str], tuple[str, ...]]
 _LONGEST_TEXT = 4_000
 _LONGEST_FORMATTED = 20_000
 _LONGEST_URL = 1_000
+_LONGEST_ID = 255
+_EVENT_ID = re.compile(r"\$[!-~]+")
 _OUT = ("leave", "ban")
-
-MEMBERSHIP_TYPE = "org.matrix.msc3401.call.member"
-"""Who takes part in a room's native call (MSC3401, as Element Call uses it)."""
 
 _KEPT_STATE: Mapping[str, tuple[str, ...]] = {
     "m.room.create": ("room_version", "m.federate", "additional_creators", "predecessor"),
@@ -67,14 +67,14 @@ class _Filter:
             return self._message(raw)
         if kind == "m.room.member":
             return self._member(raw)
-        if kind == MEMBERSHIP_TYPE:
+        if kind == MEMBER_TYPE:
             return self._membership(raw)
         if kind == "m.reaction":
             return self._reaction(raw)
         if kind == "m.room.redaction":
             return None if raw.get("sender") == self._bot_id else _only(raw.get("content"), ("redacts",))
-        of_room = kind in STATE_TYPES and raw.get("state_key") == ""
-        return _only(raw.get("content"), _KEPT_STATE[kind]) if of_room else None
+        keys = _KEPT_STATE.get(str(kind)) if raw.get("state_key") == "" else None
+        return None if keys is None else _only(raw.get("content"), keys)
 
     def _membership(self, raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
         if not self._native or self._namespace.is_ours(str(raw.get("sender"))):
@@ -108,7 +108,7 @@ class _Filter:
         if not isinstance(relation, dict) or relation.get("rel_type") != "m.annotation":
             return None
         key, target = relation.get("key"), relation.get("event_id")
-        if not isinstance(key, str) or key not in self._reactions or not isinstance(target, str):
+        if not isinstance(key, str) or key not in self._reactions or not _is_event_id(target):
             return None
         return None if self._namespace.is_ours(str(raw.get("sender"))) else {"event_id": target, "key": key}
 
@@ -145,6 +145,11 @@ def interest(
     return _Filter(namespace, prefix, direct_rooms, concerns, links=links, reactions=reactions, native=native)
 
 
+def _is_event_id(value: object) -> bool:
+    """Whether it can be one: other strings are refused by databases, such as one with a zero byte."""
+    return isinstance(value, str) and len(value) <= _LONGEST_ID and _EVENT_ID.fullmatch(value) is not None
+
+
 def _replaces(relation: Mapping[str, Any]) -> bool:
     return relation.get("rel_type") == "m.replace"
 
@@ -159,11 +164,9 @@ def _kept_membership(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     """Of a MatrixRTC membership: which device, how long, and where it publishes; nothing when it ends."""
     content = raw.get("content")
     kept = dict(_only(content, ("application", "call_id", "device_id", "expires", "created_ts")))
-    foci = content.get("foci_preferred") if isinstance(content, dict) else None
-    first = foci[0] if isinstance(foci, list) and foci else None
-    service_url = first.get("livekit_service_url") if isinstance(first, dict) else None
-    if isinstance(service_url, str) and len(service_url) <= _LONGEST_URL:
-        kept["service_url"] = service_url
+    found = service_url(content) if isinstance(content, dict) else ""
+    if found and len(found) <= _LONGEST_URL:
+        kept["service_url"] = found
     return kept
 
 

@@ -49,6 +49,8 @@ class _Rule:
     wildcards: int
     right: Right
     regex: re.Pattern[str]
+    servers: re.Pattern[str]
+    """The servers whose users it can be about."""
 
     @property
     def rank(self) -> tuple[bool, bool, int, int, int]:
@@ -95,6 +97,14 @@ class Policy:
                 return rule.right
         return DEFAULT_OTHER
 
+    def knows(self, server: str) -> bool:
+        """Whether any user of a server may do anything; servers of which that is not so are not asked."""
+        server = server.lower()
+        if self.right_of(f"@:{server}") > Right.NONE:
+            return True
+        named = (rule for rule in self._rules if rule.for_users and rule.right > Right.NONE)
+        return any(rule.servers.fullmatch(server) for rule in named)
+
 
 def _rule(pattern: str, word: str) -> _Rule:
     try:
@@ -112,8 +122,13 @@ def _rule(pattern: str, word: str) -> _Rule:
         literals=len(pattern) - wildcards,
         wildcards=wildcards,
         right=right,
-        regex=re.compile("".join(map(_translated, pattern)), re.DOTALL),
+        regex=_compiled(pattern),
+        servers=_compiled(pattern.partition(":")[2] if for_users else pattern),
     )
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile("".join(map(_translated, pattern)), re.DOTALL)
 
 
 def _translated(character: str) -> str:

@@ -88,7 +88,7 @@ class Rtc(Section):
     )
     ring: Literal["none", "notification", "ring"] = Field(
         default="none",
-        description="Whether a new meeting notifies or rings people's devices.",
+        description="Whether a new meeting notifies or rings people's devices. Not in use yet.",
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from config.problems import Notice
+from config.rtc_notices import rtc_notices
 from config.section import Section, model_of
 from config.settings import Settings
 from config.visio_notices import visio_notices
@@ -34,12 +35,22 @@ def _what_this_version_does_not_use(settings: Settings) -> Iterator[Notice]:
                 f" {'has' if len(given) == 1 else 'have'} no effect yet.",
                 "Nothing has to be done; a later version will use it.",
             )
-    if "ghosts" in settings.given:
+    if "ghosts" in settings.given and not settings.rtc.enabled:
         yield Notice(
             "ghosts",
-            "This version makes no ghosts, whatever stands here.",
-            "Nothing has to be done; a later version will use it.",
+            "Ghosts are in native calls only, which rtc.enabled: false switches off.",
+            "Nothing has to be done.",
+        )
+    if "ring" in settings.rtc.model_fields_set and settings.rtc.ring != "none":
+        yield Notice(
+            "rtc.ring",
+            "This version rings nobody by itself, whatever stands here.",
+            "Nothing has to be done; people are called with the command appeler.",
         )
 
 
-NOTICES: tuple[Callable[[Settings], Iterator[Notice]], ...] = (_what_this_version_does_not_use, visio_notices)
+NOTICES: tuple[Callable[[Settings], Iterator[Notice]], ...] = (
+    _what_this_version_does_not_use,
+    visio_notices,
+    rtc_notices,
+)

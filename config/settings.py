@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     ghosts: Literal["authenticated", "none"] = Field(
         default="authenticated",
         description="Whether people whom Visio authenticated get a Matrix user of their own in the room's "
-        "native call: authenticated or none. Not in use yet.",
+        "native call: authenticated or none.",
     )
     rtc: Rtc = Rtc()
     federation: Federation = Federation()

@@ -81,7 +81,7 @@ def keep(settings: Settings, runtime: Runtime, meetings: Meetings) -> Keeping:
     housekeeping = Housekeeping(runtime.database, runtime.clock)
     ledger.on_stored(watch.stored)
     ledger.on_stored(housekeeping.stored)
-    native = keep_native(settings, runtime, ledger)
+    native = keep_native(settings, runtime, ledger, styles)
     _face_rooms(settings, runtime, meetings, ledger=ledger, policy=policy, styles=styles, native=native)
     return Keeping(store, ledger, reconciler, watch, agenda, housekeeping, timings, native)
 
@@ -143,6 +143,8 @@ def _card_style(settings: Settings) -> CardStyle:
         # Nobody ever logs in as a service account, and only the owner can let people in.
         can_admit=settings.visio is None or settings.visio.owner != "service",
         max_participants=settings.calls.max_participants,
+        app_name=("Tchap" if settings.profile == "tchap" else "Element") if settings.rtc.enabled else "",
+        native_bridged=settings.rtc.enabled and settings.rtc.gateway is not False,
     )
 
 

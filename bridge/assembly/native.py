@@ -17,8 +17,7 @@ from appservice.runtime import Runtime
 from bridge.assembly.errors import CannotStart
 from bridge.assembly.keeping import Keeping
 from bridge.assembly.meetings import Meetings
-from bridge.assembly.native_keeping import service_url
-from bridge.keeper.faces import Faces
+from bridge.assembly.native_keeping import NativeKeeping, service_url
 from bridge.policy import Policy
 from bridge.rtc import gateway as gateways
 from bridge.rtc import routes as services
@@ -28,13 +27,16 @@ from bridge.rtc.doorkeeper import Doorkeeper
 from bridge.rtc.expulsion import Expulsion
 from bridge.rtc.gateway import Gateway
 from bridge.rtc.ice import IceServer
+from bridge.rtc.listeners import Listeners
 from bridge.rtc.members import HomeserverMembers
 from bridge.rtc.mover import Mover
 from bridge.rtc.passes import Passes
 from bridge.rtc.plain_tokens import PlainTokens
 from bridge.rtc.switchboard import Switchboard
+from bridge.rtc.taking_part import TakingPart
 from bridge.store import faces as stored_faces
 from bridge.store.native import RoomViews
+from bridge.store.natives import NotedMemberships
 from config.peers import Sfu as SfuSettings
 from config.settings import Settings
 
@@ -49,8 +51,9 @@ class NativeCalls:
     authorization: Authorization
     gateway: Gateway
     mover: Mover
-    faces: Faces
+    listeners: Listeners
     expulsion: Expulsion
+    keeping: NativeKeeping
 
     def routes(self) -> Sequence[web.RouteDef]:
         """What the public listener answers."""
@@ -60,12 +63,17 @@ class NativeCalls:
         """Get ready for clients."""
         await self.gateway.start()
         self.mover.start()
-        self.faces.start()
+        self.listeners.start()
+        self.keeping.faces.start()
+        self.keeping.safeguard.start()
 
     async def stop(self) -> None:
         """Let every client go; their media goes on."""
         await self.mover.stop()
-        await self.faces.stop()
+        await self.listeners.stop()
+        await self.keeping.safeguard.stop()
+        await self.keeping.faces.stop()
+        await self.keeping.refused_servers.stop()
         await self.expulsion.stop()
         await self.gateway.stop(_SPREAD_MS)
 
@@ -96,7 +104,7 @@ def open_native_calls(
         members=members,
     )
     address = service_url(settings)
-    casts = Casts(partial(_shown_of, runtime.database))
+    casts = Casts(partial(_shown_of, runtime.database), runtime.bus)
     passes = Passes(settings.sfu.secret.get_secret_value(), runtime.clock)
     plain = PlainTokens(meetings.sfu.api, meetings.sfu.key, runtime.clock)
     switchboard = Switchboard(
@@ -105,7 +113,7 @@ def open_native_calls(
         plain=plain,
         sfu_url=settings.sfu.api_url,
         service_url=address,
-        names_of=casts.of,
+        names_of=casts.of_somebody,
         joined=keeping.watch.expect,
     )
     authorization = Authorization(
@@ -120,6 +128,7 @@ def open_native_calls(
             service=address,
         ),
         gate=settings.rtc.gateway,
+        on_refused=keeping.native.refused_servers.tell,
     )
     gateway = Gateway(passes, switchboard, ice_servers=_ice_servers(settings.sfu))
     mover = Mover(gateway=gateway, rooms=rooms, casts=casts, bus=runtime.bus)
@@ -128,7 +137,15 @@ def open_native_calls(
     keeping.native.faces.on_changed(mover.faces_changed)
     keeper = Expulsion(gateway=gateway, members=members, sfu=meetings.sfu.api, bus=runtime.bus)
     keeping.native.rooms.on_out(keeper.out)
-    return NativeCalls(authorization, gateway, mover, keeping.native.faces, keeper)
+    noted = NotedMemberships(runtime.database, runtime.clock)
+    listeners = Listeners(
+        gateway=gateway,
+        takes_part=TakingPart(noted, runtime.actors, runtime.clock),
+        expulsion=keeper,
+        clock=runtime.clock,
+    )
+    keeping.native.rooms.on_changed(listeners.changed)
+    return NativeCalls(authorization, gateway, mover, listeners, keeper, keeping.native)
 
 
 async def _shown_of(database: Database, call_id: str) -> Mapping[str, str | None]:

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from appservice.delayed import DelayedState
 from appservice.errors import MatrixError
 from appservice.operations import Operation
 from appservice.runtime import Runtime
 from appservice.sender import Refusals
 from appservice.unit_of_work import UnitOfWork
-from bridge.chat.native_rooms import NativeRooms
+from bridge.chat.native_rooms import NativeRooms, Opener
+from bridge.chat.refused_servers import RefusedServers
+from bridge.chat.styles import RoomStyles
 from bridge.keeper.faces import FaceRules, Faces
 from bridge.keeper.ledger import Ledger
+from bridge.keeper.safeguard import Safeguard
+from bridge.policy import Policy
 from bridge.rtc import routes as services
 from config.settings import Settings
 
@@ -24,10 +29,14 @@ class NativeKeeping:
     Attributes:
         rooms: Hears what goes on in rooms.
         faces: Shows people in meetings to the rooms' native calls.
+        refused_servers: Tells rooms whose members may not speak.
+        safeguard: Takes everybody out of native calls should the bridge be gone.
     """
 
     rooms: NativeRooms
     faces: Faces
+    refused_servers: RefusedServers
+    safeguard: Safeguard
 
 
 class EachInTurn:
@@ -44,7 +53,9 @@ class EachInTurn:
             await each.refused(operation, slot, error, work)
 
 
-def keep_native(settings: Settings, runtime: Runtime, ledger: Ledger) -> NativeKeeping | None:
+def keep_native(
+    settings: Settings, runtime: Runtime, ledger: Ledger, styles: RoomStyles
+) -> NativeKeeping | None:
     """Wire them; None where native calls are not wanted."""
     if not settings.rtc.enabled:
         return None
@@ -64,7 +75,24 @@ def keep_native(settings: Settings, runtime: Runtime, ledger: Ledger) -> NativeK
         clock=runtime.clock,
     )
     ledger.on_stored(faces.stored)
-    return NativeKeeping(NativeRooms(ledger, namespace), faces)
+    organisation = settings.bot.organisation or settings.homeserver.server_name
+    refused = RefusedServers(runtime.works, styles, runtime.bus, organisation)
+    safeguard = Safeguard(
+        database=runtime.database,
+        works=runtime.works,
+        ownership=runtime.ownership,
+        delayed=DelayedState(runtime.client),
+        bot_id=namespace.bot_id,
+        clock=runtime.clock,
+    )
+    return NativeKeeping(NativeRooms(ledger, namespace, _opener(settings)), faces, refused, safeguard)
+
+
+def _opener(settings: Settings) -> Opener | None:
+    if settings.rtc.open != "always" or settings.rtc.gateway is False:
+        return None
+    policy = Policy(settings.policy, settings.homeserver.server_name)
+    return Opener(policy, settings.calls.provider, service_url(settings))
 
 
 def service_url(settings: Settings) -> str:

@@ -59,6 +59,7 @@ def opened(call: Call, meeting: Meeting) -> Call:
         access=meeting.access,
         adopted=call.adopted or meeting.adopted,
         unseen=meeting.unseen,
+        ownerless=meeting.ownerless,
         dial_in=meeting.dial_in,
     )
 
@@ -109,8 +110,9 @@ def end(call: Call, now: int, reason: EndReason) -> Call:
 
     For reason ``EMPTY`` the end is when the last one left, not when the grace ran out, because
     that is how long people say that a meeting lasted. Nobody is in an ended call, so the roster
-    goes; the numbers stay. The link goes too, to ``former_url`` if the call can be resumed; else its
-    secret is forgotten, unless people are in a meeting that goes on without the room (``UNTIED``).
+    goes; the numbers stay. The link goes too, to ``former_url`` if the call can be resumed; else the
+    telephone's PIN is forgotten, and the link's secret unless people are in a meeting that goes on
+    without the room (``UNTIED``).
     """
     if call.state.is_over:
         return call
@@ -127,6 +129,7 @@ def end(call: Call, now: int, reason: EndReason) -> Call:
         url=None,
         former_url=call.url if resumable else None,
         secret=call.secret if resumable or lingers else "",
+        dial_in=call.dial_in if resumable else None,
         lingers=lingers,
         peak=call.peak - call.doubt,
         doubt=0,
@@ -235,13 +238,14 @@ def resumed(call: Call, now: int, new_id: str) -> Call:
         thread_id=call.thread_id,
         encrypted_room=call.encrypted_room,
         access=call.access,
+        ownerless=call.ownerless,
         dial_in=call.dial_in,
     )
 
 
 def spent(call: Call) -> Call:
     """The old call once its link has gone over to a new one."""
-    return call.but(former_url=None)
+    return call.but(former_url=None, dial_in=None)
 
 
 def _tick(now: int, period_ms: int) -> int:

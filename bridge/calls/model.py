@@ -145,6 +145,7 @@ class Call:
         sfu_room: Name of the room in the SFU; None while a followed link leads to no meeting yet.
         unseen: Nobody can tell who is in, because there is no SFU to ask. Such a call ends by command, or
             half a day after its start.
+        ownerless: It belongs to an account that nobody logs in as, so nobody can let people in.
         dial_in: How to join by telephone, where that is possible.
         secret: What the join link proves (``livekit`` provider); empty otherwise.
         started_by: Matrix user who asked for it.
@@ -193,6 +194,7 @@ class Call:
     former_url: str | None = None
     sfu_room: str | None = None
     unseen: bool = False
+    ownerless: bool = False
     dial_in: DialIn | None = None
     secret: str = ""
     thread_id: str | None = None

@@ -92,6 +92,7 @@ class Meeting:
         access: Visio's access level (``public``, ``trusted``, ``restricted``), or None if unknown.
         adopted: It was not made by the bridge.
         unseen: There is no SFU to ask who is in.
+        ownerless: It belongs to an account that nobody logs in as, so nobody can let people in.
         dial_in: How to join by telephone, where that is possible.
     """
 
@@ -101,6 +102,7 @@ class Meeting:
     access: str | None = None
     adopted: bool = False
     unseen: bool = False
+    ownerless: bool = False
     dial_in: DialIn | None = None
 
 

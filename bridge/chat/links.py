@@ -78,6 +78,9 @@ class LinkDesk:
             return
         if self._house.policy.right_of(event.sender) < Right.START:
             return
+        if not await offers.stands(work, message):
+            # Taken up by somebody else already, or never made: there is nothing to explain.
+            return
         record = await calls.current(work.connection, work.room_id)
         if record is not None:
             # The offer stands: they may agree again once the open call is over.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 
@@ -10,14 +11,14 @@ from appservice.events import Event
 from appservice.namespace import Namespace
 from appservice.rooms import RoomFacts
 from appservice.unit_of_work import UnitOfWork
+from bridge.calls.model import CallState
+from bridge.commands.open import new_call
 from bridge.keeper.ledger import Ledger
+from bridge.policy import Policy, Right
+from bridge.rtc.membership import Membership, read
 from bridge.store import calls, natives
-from bridge.store.natives import Native
 
 log = structlog.get_logger()
-
-_DEFAULT_EXPIRY_MS = 4 * 3_600_000
-_LONGEST_EXPIRY_MS = 24 * 3_600_000
 
 Out = Callable[[str, str], None]
 """``(room_id, user_id)``: somebody is no longer in a room."""
@@ -26,10 +27,33 @@ Changed = Callable[[str], None]
 """``(room_id)``: who takes part in a room's native call has changed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """How a native call opens a meeting by itself (``rtc.open: always``).
+
+    Attributes:
+        policy: Who may open meetings.
+        provider: Name of the provider of new calls.
+        service_url: Native calls that publish elsewhere are none of the bridge's.
+    """
+
+    policy: Policy
+    provider: str
+    service_url: str
+
+
 class NativeRooms:
     """Notes who takes part in native calls, and keeps out of them who left the room."""
 
-    def __init__(self, ledger: Ledger, namespace: Namespace) -> None:
+    def __init__(self, ledger: Ledger, namespace: Namespace, opener: Opener | None = None) -> None:
+        """Nothing is heard yet.
+
+        Args:
+            ledger: Writes calls down.
+            namespace: Who is ours.
+            opener: Whom a native call opens a meeting for; None: only commands open meetings.
+        """
+        self._opener = opener
         self._ledger = ledger
         self._namespace = namespace
         self._out: list[Out] = []
@@ -47,8 +71,36 @@ class NativeRooms:
         """Somebody takes part in the room's native call, or no longer does."""
         if event.state_key is None or facts.membership != "join":
             return
-        await natives.put(work.connection, work.room_id, event.state_key, native_of(event))
+        before = await self._people(work)
+        native = native_of(event)
+        # Only the first one: a meeting that was ended is not opened again for those who stayed.
+        is_first = not before and native is not None and native.until_ts > work.now
+        if native is not None and is_first and self._opener is not None and not facts.is_encrypted:
+            await self._open_for(native, self._opener, work)
+        await natives.put(work.connection, work.room_id, event.state_key, native)
+        await self._count_on_card(work, before)
         work.after_commit(lambda: _tell(self._changed, event.room_id))
+
+    async def _count_on_card(self, work: UnitOfWork, before: set[str]) -> None:
+        """In an encrypted room the card says how many are in the native call, which stays apart."""
+        record = await calls.current(work.connection, work.room_id)
+        if record is None or not record.call.encrypted_room or record.call.state is CallState.OPENING:
+            return
+        if len(await self._people(work)) != len(before):
+            await self._ledger.redraw(work, record)
+
+    async def _people(self, work: UnitOfWork) -> set[str]:
+        inside = await natives.of_room(work.connection, work.room_id, work.now)
+        return {each.user_id for each in inside}
+
+    async def _open_for(self, native: Membership, opener: Opener, work: UnitOfWork) -> None:
+        """The first participant of a native call opens the room's meeting."""
+        if native.service_url != opener.service_url or opener.policy.right_of(native.user_id) < Right.START:
+            return
+        if await calls.current(work.connection, work.room_id) is None:
+            call = new_call(work, by=native.user_id, provider=opener.provider)
+            log.info("native.opens", call=call.id)
+            await self._ledger.open(work, call)
 
     async def member(self, event: Event, facts: RoomFacts, work: UnitOfWork) -> None:
         """Somebody left, was kicked or banned: they are put out of the call, and stay out until it ends."""
@@ -69,19 +121,9 @@ class NativeRooms:
         work.after_commit(lambda: _tell(self._out, event.room_id, user_id))
 
 
-def native_of(event: Event) -> Native | None:
-    """What a membership event says; None if it ends a membership, or is not one of the room's call."""
-    content = event.content
-    device_id, expires, created = (content.get(key) for key in ("device_id", "expires", "created_ts"))
-    if content.get("application") != "m.call" or content.get("call_id") != "":
-        return None
-    if not isinstance(device_id, str) or not device_id:
-        return None
-    since = created if type(created) is int else event.origin_ts
-    lasts = expires if type(expires) is int and expires > 0 else _DEFAULT_EXPIRY_MS
-    # The sender's clock may be wrong, and what nobody renews must end some day.
-    until = min(since + lasts, event.received_ts + _LONGEST_EXPIRY_MS)
-    return Native(event.sender, device_id, str(content.get("service_url", "")), until)
+def native_of(event: Event) -> Membership | None:
+    """What a membership event says; None if it ends a membership."""
+    return read(event.content, sender=event.sender, sent_ts=event.origin_ts, now=event.received_ts)
 
 
 def _tell(callbacks: list[Callable[..., None]], *about: str) -> None:

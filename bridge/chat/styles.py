@@ -7,7 +7,7 @@ import dataclasses
 from appservice.unit_of_work import UnitOfWork
 from bridge.calls.model import Call
 from bridge.projections.style import CardStyle
-from bridge.store import rooms
+from bridge.store import natives, rooms
 
 
 class RoomStyles:
@@ -24,6 +24,10 @@ class RoomStyles:
         voice = dataclasses.replace(self.default.voice, language=memory.language)
         return dataclasses.replace(self.default, voice=voice)
 
-    async def of_call(self, work: UnitOfWork, _call: Call) -> CardStyle:
+    async def of_call(self, work: UnitOfWork, call: Call) -> CardStyle:
         """The style of a call's card."""
-        return await self.of_room(work)
+        style = await self.of_room(work)
+        if not (call.encrypted_room and style.app_name):
+            return style
+        inside = await natives.of_room(work.connection, call.room_id, work.now)
+        return dataclasses.replace(style, native_people=len({each.user_id for each in inside}))

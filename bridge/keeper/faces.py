@@ -25,8 +25,9 @@ from appservice.rooms import RoomFacts
 from appservice.unit_of_work import UnitOfWork, UnitsOfWork
 from bridge.calls.model import Call
 from bridge.projections import memberships
-from bridge.projections.memberships import MEMBER_TYPE, Face, Plan, Rung, Terrain
+from bridge.projections.memberships import Face, Plan, Rung, Terrain
 from bridge.rtc.identities import short_id
+from bridge.rtc.membership import MEMBER_TYPE
 from bridge.rtc.ports import RoomView
 from bridge.rtc.venue import native_call
 from bridge.store import calls as store

@@ -11,7 +11,7 @@ from appservice.clock import Clock
 from appservice.database import Database, is_outage
 from appservice.tables import inbox, published, set_aside
 from bridge.calls.model import Call
-from bridge.store import notes, offers
+from bridge.store import natives, notes, offers
 from bridge.store.tables import calls, questions, visitors
 
 log = structlog.get_logger()
@@ -82,6 +82,7 @@ class Housekeeping:
                 await connection.execute(sa.delete(published).where(published.c.slot.in_(slots)))
                 await connection.execute(sa.delete(calls).where(calls.c.id.in_(gone)))
             await connection.execute(sa.delete(questions).where(questions.c.until_ts < now))
+            await natives.forget_expired(connection, now)
             for room_id, event_id in await offers.take_late(connection, now):
                 content = {"event_id": event_id}
                 await notes.leave_note(connection, room_id, notes.OFFER_OVER, content, now)

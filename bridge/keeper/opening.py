@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import structlog
 
 from appservice.clock import Clock
+from appservice.ownership import NotOwner
 from appservice.unit_of_work import UnitsOfWork
 from appservice.worker import reference
 from bridge.calls import lifecycle
@@ -75,7 +76,12 @@ class Opening:
             return await self._keep_trying(record)
         if isinstance(meeting, BaseException):
             raise meeting
-        return await self._opened(call, meeting, name if isinstance(name, str) else call.started_by)
+        try:
+            return await self._opened(call, meeting, name if isinstance(name, str) else call.started_by)
+        except NotOwner:
+            # Whoever works on the room now makes another one.
+            self._count_unlinked(call, meeting)
+            raise
 
     async def _opened(self, asked: Call, meeting: Meeting, name: str) -> int | None:
         async with self._works.begin(asked.room_id) as work:

@@ -87,7 +87,9 @@ class Reconciler:
             works=works, ledger=ledger, announcements=announcements, doorman=doorman, clock=clock
         )
         self._quick = asyncio.Semaphore(_LOOKS_AT_ONCE)
-        self._slow = asyncio.Semaphore(_LOOKS_AT_ONCE)
+        # Each provider's trouble is its own, and who waits for a link comes before what may exist one day.
+        self._opening = {name: asyncio.Semaphore(_LOOKS_AT_ONCE) for name in providers}
+        self._locating = {name: asyncio.Semaphore(_LOOKS_AT_ONCE) for name in providers}
         # Hints may come fast; where a meeting is, is asked on the slow clock all the same.
         self._located: TTLCache[str, None] = TTLCache(_LOCATED, timings.clock_ms * 0.9, timer=clock)
 
@@ -102,10 +104,9 @@ class Reconciler:
         due: dict[str, Due] = dict.fromkeys(batch)
         quick: list[Record] = []
         for record in records:
-            if self._asks_provider(record.call):
-                slowly = self._judged(
-                    record, self._look_at(record, batch[record.call.id], round_, self._slow)
-                )
+            at_once = self._asks_provider(record.call)
+            if at_once is not None:
+                slowly = self._judged(record, self._look_at(record, batch[record.call.id], round_, at_once))
                 due[record.call.id] = asyncio.create_task(slowly, name="slow look")
             else:
                 quick.append(record)
@@ -118,9 +119,11 @@ class Reconciler:
             due[record.call.id] = answer
         return due
 
-    def _asks_provider(self, call: Call) -> bool:
-        """Whether a look will ask where meetings come from, which may take long when it is in trouble."""
-        return call.state is CallState.OPENING or self._may_be_elsewhere(call)
+    def _asks_provider(self, call: Call) -> asyncio.Semaphore | None:
+        """In which queue a look stands that asks where meetings come from, which may take long; else None."""
+        if call.state is CallState.OPENING:
+            return self._opening.get(call.provider, self._quick)
+        return self._locating.get(call.provider) if self._may_be_elsewhere(call) else None
 
     async def _judged(self, record: Record, look: Awaitable[int | None]) -> int | None:
         """When to look again, whatever became of a look.

@@ -88,7 +88,7 @@ def state_signature(call: Call, max_participants: int | None = None) -> tuple[ob
         call.url,
         call.subject,
         call.access,
-        call.dial_in,
+        None if call.state.is_over else call.dial_in,
         call.unseen,
         call.encrypted_room,
         call.recording,

@@ -18,8 +18,6 @@ from bridge.calls.model import Participant, ParticipantKind
 from bridge.projections.names import safe_name
 from bridge.rtc import identities
 
-MEMBER_TYPE = "org.matrix.msc3401.call.member"
-
 LIFETIME_MS = 4 * 3_600_000
 """How long a membership lasts unless it is renewed; what Element Call writes too."""
 

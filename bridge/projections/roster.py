@@ -54,10 +54,11 @@ def alerts_line(call: Call, style: CardStyle) -> Text:
 def tells_who(call: Call) -> bool:
     """Whether it is ours to tell who is in.
 
-    Whoever knows a link can have its meeting followed. Where nobody enters without being let in, the link alone
-    must not show who has been: the card then counts, and names nobody.
+    Whoever knows a link can have its meeting followed. Where nobody enters without being let in, the link
+    alone must not show who has been: the card then counts, and names nobody. A level that is not known, or
+    that a later Visio invents, counts as the strictest.
     """
-    return not (call.adopted and call.access == "restricted")
+    return not call.adopted or call.access in ("public", "trusted")
 
 
 def is_full(call: Call, max_participants: int | None) -> bool:

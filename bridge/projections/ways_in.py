@@ -27,7 +27,8 @@ def ways_in(call: Call, style: CardStyle) -> Text:
         number, pin = one_line(call.dial_in.number, _NUMBER_LIMIT), one_line(call.dial_in.pin, _NUMBER_LIMIT)
         by_phone = voice.text("By phone: {number}, code {pin}.", number=number, pin=pin)
     button = NOTHING
-    if style.native_bridged and style.app_name and not call.encrypted_room:
+    bridged = style.native_bridged and call.access in ("public", "trusted") and not call.unseen
+    if bridged and style.app_name and not call.encrypted_room:
         button = voice.text("The call button in {app} leads to the same meeting.", app=style.app_name)
     return Text.join(" ", [_access(call, style), by_phone, button])
 
@@ -35,7 +36,7 @@ def ways_in(call: Call, style: CardStyle) -> Text:
 def _access(call: Call, style: CardStyle) -> Text:
     voice = style.voice
     # A meeting that the room only follows has an owner of its own.
-    can_admit = style.can_admit or call.adopted
+    can_admit = (style.can_admit or call.adopted) and not call.ownerless
     match call.access:
         case "public":
             return voice.text("Anyone with this link can enter.")

@@ -135,14 +135,15 @@ class Authorization:
         claimed = ask.claimed_user_id
         if claimed is not None and server_of(claimed) != server:
             raise unauthorized()
-        if not self._doorkeeper.knows(server) or (
-            claimed is not None and self._doorkeeper.right_of(claimed) is Right.NONE
-        ):
-            await self._tell_of(ask)
-            raise forbidden("Your homeserver is not among those that this call service is for")
-        wait = self._restraint.wait_for_address(address, server)
+        known = self._doorkeeper.knows(server)
+        # Names that nobody knows count as one, or each would be counted by itself.
+        wait = self._restraint.wait_for_address(address, server if known else "")
         if wait:
             raise too_many(wait)
+        if not known or (claimed is not None and self._doorkeeper.right_of(claimed) is Right.NONE):
+            self._restraint.failed(address, server if known else "")
+            await self._tell_of(ask)
+            raise forbidden("Your homeserver is not among those that this call service is for")
         user_id, view = await asyncio.gather(self._verified(ask, address), self._doorkeeper.view(ask.room_id))
         if claimed not in (None, user_id):
             self._restraint.failed(address, server)
@@ -163,9 +164,9 @@ class Authorization:
             raise unauthorized() from None
 
     async def _tell_of(self, ask: Ask) -> None:
-        """A server that policy does not know: the room learns it, if the bot is in it."""
+        """The room learns whose members are refused. Nothing is proven yet: only of servers that it has."""
         view = await self._doorkeeper.view(ask.room_id)
-        if view.has_bot:
+        if view.has_bot and ask.server_name in await self._doorkeeper.servers_in(ask.room_id):
             self._on_refused(ask.room_id, ask.server_name)
 
     def _identity(self, ask: Ask, user_id: str, *, publish: bool) -> str:

@@ -6,7 +6,9 @@ What is stored decides (`bridge.projections.memberships`), so that every replica
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Container, Mapping
+from typing import Any
 
+from appservice.bus import Bus
 from bridge.calls.model import Call, ParticipantKind
 from bridge.providers.livekit import matrix_user
 
@@ -26,6 +28,8 @@ class Cast:
         self._shown: Mapping[str, str | None] = {}
         self._real: Mapping[str, str] = {}
         self._strangers: Container[str] = frozenset()
+        self._hashed: dict[str, str] = {}
+        self._plain: dict[str, str] = {}
 
     def shown(self, identity: str) -> str | None:
         """See `Names`. Somebody of whom nothing is stored yet is seen once there is."""
@@ -33,11 +37,18 @@ class Cast:
             return self._shown[identity]
         native = matrix_user(identity) is not None and identity not in self._strangers
         # A native participant, unless the SFU's own word is that they only call themselves so.
-        return identity if native and identity not in self._real else None
+        if not native or identity in self._real:
+            return None
+        return self._hashed.get(identity, identity)
 
     def real(self, identity: str) -> str:
         """See `Names`."""
-        return self._real.get(identity, identity)
+        return self._real.get(identity) or self._plain.get(identity, identity)
+
+    def hash(self, plain: str, hashed: str) -> None:
+        """Show a native participant under the identity that follows from their sticky membership."""
+        self._hashed[plain] = hashed
+        self._plain[hashed] = plain
 
     def learn(self, shown: Mapping[str, str | None]) -> None:
         """Replace what is known."""
@@ -55,8 +66,10 @@ class Cast:
 class Casts:
     """The casts of the calls that this process has connections of."""
 
-    def __init__(self, read: ShownOf) -> None:
+    def __init__(self, read: ShownOf, bus: Bus) -> None:
         self._read = read
+        self._bus = bus
+        bus.subscribe("hashed", self._hashed_elsewhere)
         self._known: dict[str, Cast] = {}
 
     async def of(self, call: Call) -> Cast:
@@ -68,6 +81,25 @@ class Casts:
             cast.learn(shown)
             cast.see(call)
         return cast
+
+    async def of_somebody(self, call: Call, plain: str, identity: str) -> Cast:
+        """The cast of a call that somebody is about to come into.
+
+        Args:
+            call: The call.
+            plain: Who they are in its SFU room.
+            identity: Who they are to clients: the same, or a sticky membership's hash.
+        """
+        cast = await self.of(call)
+        if plain != identity:
+            cast.hash(plain, identity)
+            self._bus.publish("hashed", {"id": call.id, "plain": plain, "hashed": identity})
+        return cast
+
+    def _hashed_elsewhere(self, hint: Mapping[str, Any]) -> None:
+        cast = self._known.get(str(hint["id"]))
+        if cast is not None:
+            cast.hash(str(hint["plain"]), str(hint["hashed"]))
 
     def see(self, call: Call) -> None:
         """A call was committed."""

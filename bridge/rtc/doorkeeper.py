@@ -49,6 +49,10 @@ class Doorkeeper:
         """What policy lets a user do."""
         return self._policy.right_of(user_id)
 
+    async def servers_in(self, room_id: str) -> frozenset[str]:
+        """Whose users are in a room that the bot is in."""
+        return await self._members.servers(room_id)
+
     async def view(self, room_id: str) -> RoomView:
         """What is known of a room."""
         return await self._rooms.view(room_id)

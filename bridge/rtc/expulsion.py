@@ -7,7 +7,7 @@ reconciler removes them too, on sight, until the call is over.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import structlog
 
@@ -52,7 +52,10 @@ class Expulsion:
         task.add_done_callback(self._tasks.discard)
 
     async def _expel(self, room_id: str, user_id: str) -> None:
-        connections = self._gateway.connections(room_id=room_id, user_id=user_id)
+        await self.put_out(self._gateway.connections(room_id=room_id, user_id=user_id))
+
+    async def put_out(self, connections: Sequence[Connection]) -> None:
+        """End connections, and what they receive."""
         if not connections:
             return
         log.info("native.expelled", connections=len(connections))

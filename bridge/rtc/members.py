@@ -10,6 +10,7 @@ import structlog
 from cachetools import TTLCache
 
 from appservice.errors import HomeserverUnreachable, MatrixError
+from appservice.federation.names import server_of
 from appservice.intents import Actors
 from bridge.rtc.ports import RoomMember
 
@@ -17,6 +18,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 REMEMBER_S = 30.0
 _REMEMBERED = 20_000
+_REMEMBERED_ROOMS = 1_000
+_REMEMBER_SERVERS_S = 60.0
 
 
 class HomeserverMembers:
@@ -25,6 +28,7 @@ class HomeserverMembers:
     def __init__(self, actors: Actors) -> None:
         self._actors = actors
         self._known: TTLCache[tuple[str, str], RoomMember] = TTLCache(_REMEMBERED, REMEMBER_S)
+        self._servers: TTLCache[str, frozenset[str]] = TTLCache(_REMEMBERED_ROOMS, _REMEMBER_SERVERS_S)
 
     async def member(self, room_id: str, user_id: str) -> RoomMember:
         """Whether a user is in a room; only that they are in is remembered."""
@@ -46,6 +50,19 @@ class HomeserverMembers:
         if found.joined:
             self._known[room_id, user_id] = found
         return found
+
+    async def servers(self, room_id: str) -> frozenset[str]:
+        """Whose users are in a room, as of a minute ago at most."""
+        known = self._servers.get(room_id)
+        if known is None:
+            try:
+                joined = await self._actors.bot.joined_members(room_id)
+            except (HomeserverUnreachable, MatrixError) as error:
+                log.info("rtc.members_unknown", why=type(error).__name__)
+                return frozenset()
+            found = (server_of(user_id) for user_id in joined)
+            known = self._servers[room_id] = frozenset(server for server in found if server is not None)
+        return known
 
     def forget(self, room_id: str, user_id: str) -> None:
         """They may have left: ask again next time."""

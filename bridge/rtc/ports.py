@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bridge.calls.model import Call
+from bridge.rtc.membership import Membership
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,16 @@ class Members(Protocol):
 
     async def member(self, room_id: str, user_id: str) -> RoomMember:
         """Whether a user is in a room."""
+
+    async def servers(self, room_id: str) -> frozenset[str]:
+        """Whose users are in a room; empty if the homeserver does not say at the moment."""
+
+
+class Memberships(Protocol):
+    """What was noted of rooms' native calls."""
+
+    async def of_room(self, room_id: str) -> list[Membership]:
+        """The memberships of a room that have not expired."""
 
 
 class Verifier(Protocol):

@@ -15,8 +15,9 @@ from bridge.rtc.plain_tokens import PlainTokens
 from bridge.rtc.refusals import Refusal
 from bridge.rtc.routing import Route, RouteRefused
 
-NamesOf = Callable[[Call], Awaitable[Names]]
-"""Who is shown as whom to the people in the native call of a call's room."""
+NamesOf = Callable[[Call, str, str], Awaitable[Names]]
+"""``(call, identity in the SFU, identity for clients)``: who is shown as whom to the people in the native
+call of a call's room, for one who is about to come in."""
 
 
 class Switchboard:
@@ -108,7 +109,8 @@ class Switchboard:
         except ValueError as error:
             raise RouteRefused(403, str(error)) from error
         self._joined(call)
-        return Route(self._sfu_url, admitted.venue.sfu_room, token, await self._names_of(call))
+        names = await self._names_of(call, identity, granted.identity if publish else identity)
+        return Route(self._sfu_url, admitted.venue.sfu_room, token, names)
 
     def _listening(self, granted: Pass) -> str:
         plain = identities.plain_identity(granted.user_id, granted.device_id)

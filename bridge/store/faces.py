@@ -64,6 +64,23 @@ async def due(database: Database, shards: Iterable[int], now: int) -> dict[str, 
     return {row.call_id: row.room_id for row in rows}
 
 
+async def written(database: Database, shards: Iterable[int]) -> list[tuple[str, Face]]:
+    """Who has a membership at the moment, in the calls of some shards; each with the call's id."""
+    query = sa.select(rtc_faces.c.call_id, rtc_faces.c.face).where(rtc_faces.c.shard.in_(list(shards)))
+    async with database.connect() as connection:
+        rows = (await connection.execute(query)).all()
+    found = [(row.call_id, _decode(row.face)) for row in rows]
+    return [(call_id, face) for call_id, face in found if face.present and face.shown is not None]
+
+
+async def renew_now(work: UnitOfWork, call_id: str, identity: str) -> None:
+    """Have somebody's membership written again as soon as possible."""
+    faces = await of_call(work.connection, call_id)
+    if identity in faces:
+        due_now = dataclasses.replace(faces[identity], renew_ts=0)
+        await replace(work, call_id, faces, faces | {identity: due_now})
+
+
 def _encode(face: Face) -> str:
     return orjson.dumps(dataclasses.asdict(face)).decode()
 

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from appservice.clock import Clock
+from appservice.database import Database
+from bridge.rtc.membership import Membership
 from bridge.store.tables import rtc_natives
 
 
-@dataclass(frozen=True, slots=True)
-class Native:
-    """One membership.
-
-    Attributes:
-        user_id: Whose.
-        device_id: On which device.
-        service_url: The authorization service of the SFU where they publish; empty if they name none.
-        until_ts: When it expires, milliseconds.
-    """
-
-    user_id: str
-    device_id: str
-    service_url: str
-    until_ts: int
-
-
-async def put(connection: AsyncConnection, room_id: str, state_key: str, native: Native | None) -> None:
+async def put(connection: AsyncConnection, room_id: str, state_key: str, native: Membership | None) -> None:
     """Note what a membership says; None when it has ended."""
     same = (rtc_natives.c.room_id == room_id, rtc_natives.c.state_key == state_key)
     await connection.execute(sa.delete(rtc_natives).where(*same))
@@ -44,11 +28,11 @@ async def put(connection: AsyncConnection, room_id: str, state_key: str, native:
         )
 
 
-async def of_room(connection: AsyncConnection, room_id: str, now: int) -> list[Native]:
+async def of_room(connection: AsyncConnection, room_id: str, now: int) -> list[Membership]:
     """The memberships of a room that have not expired."""
     query = sa.select(rtc_natives).where(rtc_natives.c.room_id == room_id, rtc_natives.c.until_ts > now)
     rows = (await connection.execute(query)).all()
-    return [Native(row.user_id, row.device_id, row.service_url, row.until_ts) for row in rows]
+    return [Membership(row.user_id, row.device_id, row.service_url, row.until_ts) for row in rows]
 
 
 async def forget_user(connection: AsyncConnection, room_id: str, user_id: str) -> None:
@@ -61,3 +45,16 @@ async def forget_user(connection: AsyncConnection, room_id: str, user_id: str) -
 async def forget_expired(connection: AsyncConnection, now: int) -> None:
     """Forget what nobody renewed."""
     await connection.execute(sa.delete(rtc_natives).where(rtc_natives.c.until_ts <= now))
+
+
+class NotedMemberships:
+    """Fills `bridge.rtc.ports.Memberships`."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def of_room(self, room_id: str) -> list[Membership]:
+        """The memberships of a room that have not expired."""
+        async with self._database.connect() as connection:
+            return await of_room(connection, room_id, self._clock())

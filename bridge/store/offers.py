@@ -26,6 +26,17 @@ async def is_offered(work: UnitOfWork, url: str) -> bool:
     return bool(found.scalar_one())
 
 
+async def stands(work: UnitOfWork, event_id: str) -> bool:
+    """Whether there is an offer at a message, in time."""
+    there = (
+        offers.c.room_id == work.room_id,
+        offers.c.event_id == event_id,
+        offers.c.until_ts >= work.now,
+    )
+    found = await work.connection.execute(sa.select(sa.exists().where(*there)))
+    return bool(found.scalar_one())
+
+
 async def take(work: UnitOfWork, event_id: str) -> str | None:
     """The link that was offered at a message, if in time; the offer is gone afterwards."""
     taken = await work.connection.execute(

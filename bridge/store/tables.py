@@ -82,6 +82,17 @@ rtc_faces = sa.Table(
 )
 sa.Index("rtc_faces_renewal", rtc_faces.c.renew_ts, rtc_faces.c.shard)
 
+rtc_guards = sa.Table(
+    "rtc_guards",
+    metadata,
+    sa.Column("room_id", sa.Text, primary_key=True),
+    sa.Column("state_key", sa.Text, primary_key=True),
+    sa.Column("shard", sa.SmallInteger, nullable=False),
+    sa.Column("user_id", sa.Text, nullable=False),
+    sa.Column("delay_id", sa.Text, nullable=False),
+    sa.Column("restart_ts", sa.BigInteger, nullable=False),
+)
+
 rtc_natives = sa.Table(
     "rtc_natives",
     metadata,

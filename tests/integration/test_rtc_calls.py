@@ -13,8 +13,8 @@ from bridge.demo.matrix_user import MatrixUser
 from bridge.demo.peers.livekit import LiveKit
 from bridge.demo.visio.guest import VisioGuest
 from bridge.demo.visio.stand_in import StandIn
-from bridge.projections.memberships import MEMBER_TYPE
 from bridge.rtc.identities import alias, carried_device, ghost_user_id, short_id
+from bridge.rtc.membership import MEMBER_TYPE
 from bridge.sfu.client import Sfu
 from bridge.sfu.tokens import ApiKey
 from tests.conftest import MakeBridge
@@ -169,6 +169,42 @@ async def test_who_is_kicked_from_the_room_is_put_out_of_the_call_and_stays_out(
         await bring(alice, bob, salon.room_id)
         assert (await service.sfu_get(bob, salon.room_id))[0] == 403
     await inside(sfu, f"passerelle-{card.call['id']}", 0)
+
+
+async def test_who_may_only_listen_is_on_the_card_and_hidden_and_goes_with_their_membership(
+    make_bridge: MakeBridge,
+    session: aiohttp.ClientSession,
+    alice: MatrixUser,
+    bob: MatrixUser,
+    sfu: Sfu,
+) -> None:
+    bridge = make_bridge(NATIVE | {"policy": {bob.user_id: "subscribe"}})
+    await bridge.start()
+    service = Service(bridge, session)
+    salon = await salon_of(alice, bridge)
+    await bring(alice, bob, salon.room_id)
+    await salon.say("!visio")
+    await salon.card(lambda card: card.state == "open")
+    key = f"_{bob.user_id}_{DEVICE}_m.call"
+    membership = {
+        "application": "m.call",
+        "call_id": "",
+        "device_id": DEVICE,
+        "focus_active": {"type": "livekit", "focus_selection": "multi_sfu"},
+        "foci_preferred": [{"type": "livekit", "livekit_service_url": "https://sfu.other.example"}],
+    }
+    await bob.set_state(salon.room_id, MEMBER_TYPE, membership, key)
+    async with person(**await enter(service, alice, salon)) as one:
+        await one.speak()
+        async with person(**await enter(service, bob, salon)) as other:
+            await other.hears(f"{alice.user_id}:{DEVICE}")
+            await salon.card(lambda card: card.call["listening"] == 1)
+            assert one.others == []
+            await bob.set_state(salon.room_id, MEMBER_TYPE, {}, key)
+            await other.noticed("disconnected")
+        await salon.card(lambda card: card.call["listening"] == 0)
+    server = bob.user_id.partition(":")[2]
+    await until(lambda: any(server in said for said in salon.said()), 10)
 
 
 async def inside(sfu: Sfu, sfu_room: str, count: int) -> list[str]:

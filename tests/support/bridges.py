@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import aiohttp
 
 from bridge.demo.peers.livekit import LiveKit
 from bridge.demo.peers.passerelle import Passerelle, merged
@@ -50,3 +53,10 @@ def bridge_settings(
         "calls": {"provider": "livekit"},
     }
     return merged(ours, over)
+
+
+async def metric(bridge: Passerelle, name: str) -> float:
+    """The sum of a metric's values, whatever their labels; 0 if there is none."""
+    async with aiohttp.ClientSession() as session, session.get(f"{bridge.internal_url}/metrics") as answer:
+        lines = (await answer.text()).splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if re.match(rf"{name}[{{ ]", line))

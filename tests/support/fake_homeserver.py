@@ -180,6 +180,7 @@ class FakeHomeserver:
             ("GET", f"{room}/messages", "messages", self._messages),
             ("POST", "/join/{room}", "join", lambda _: web.Response(text=done)),
             ("POST", f"{room}/leave", "leave", lambda _: web.Response(text=done)),
+            ("POST", f"{room}/invite", "invite", lambda _: web.Response(text=done)),
             ("GET", "/account/whoami", "whoami", lambda _: web.Response(text=done)),
             ("POST", "/register", "register", lambda _: web.Response(text=done)),
             ("PUT", "/devices/{device}", "device", lambda _: web.Response(text=done)),

@@ -122,7 +122,7 @@ def test_a_printed_sample_lacks_only_what_the_admin_alone_knows(
 def test_the_check_says_what_has_no_effect_and_is_content(passerelle: Passerelle) -> None:
     checked = passerelle("config", "check", PASSERELLE_PRESENCE="{}", PASSERELLE_GHOSTS="none")
     assert checked.exit_code == 0
-    assert "\nghosts\n  note: This version makes no ghosts, whatever stands here." in checked.stdout
+    assert "\nghosts\n  note: Ghosts are in native calls only" in checked.stdout
     assert checked.stdout.splitlines()[-1] == "ok"
 
 

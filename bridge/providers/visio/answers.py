@@ -9,6 +9,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from bridge.calls.model import DialIn
 from bridge.providers.visio.errors import (
@@ -203,6 +204,10 @@ _URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~-]+)+")
 
 def _url(value: object, slug: str) -> str | None:
     """Visio's own link, if people can be shown it: nobody before the host, nothing after the slug."""
-    if isinstance(value, str) and _URL.fullmatch(value) and value.endswith(f"/{slug}"):
-        return value
-    return None
+    if not isinstance(value, str) or _URL.fullmatch(value) is None or not value.endswith(f"/{slug}"):
+        return None
+    try:
+        urlsplit(value)
+    except ValueError:  # brackets that hold no address
+        return None
+    return value

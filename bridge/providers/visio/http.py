@@ -34,6 +34,7 @@ _HEADERS = {
 # Shorter than what usual servers keep an idle connection for, so that none breaks under a request.
 _KEEP_ALIVE_S = 1.5
 _CONNECTIONS = 16
+_LONGEST_HOST = 253
 _ADDRESS = re.compile(r"\S*@\S*")
 _TOKEN = re.compile(r"[A-Za-z0-9_=.-]{24,}")
 
@@ -175,7 +176,7 @@ class VisioHttp:
             answer, location = await self._exchange(request, urljoin(url, location))
         if answer.status in _REDIRECTIONS:
             # Never followed: the token and the slug are for the host that the administrator named.
-            raise Redirected(f"it redirects to {urlsplit(urljoin(url, location)).netloc or 'nowhere'}")
+            raise Redirected(f"it redirects to {_host_of(url, location) or 'nowhere'}")
         return answer
 
     async def _exchange(self, request: Request, url: str) -> tuple[Answer, str]:
@@ -226,5 +227,16 @@ async def _limited(response: aiohttp.ClientResponse) -> bytes:
 
 def _adds_a_slash(url: str, location: str) -> bool:
     """Whether a redirection leads to the very same place, written with a slash more or less."""
-    target = urljoin(url, location)
+    try:
+        target = urljoin(url, location)
+    except ValueError:
+        return False
     return target != url and target.rstrip("/") == url.rstrip("/")
+
+
+def _host_of(url: str, location: str) -> str:
+    """Where a redirection leads, fit for the log: without user-info; empty if it is no address."""
+    try:
+        return (urlsplit(urljoin(url, location)).hostname or "")[:_LONGEST_HOST]
+    except ValueError:
+        return ""

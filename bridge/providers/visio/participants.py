@@ -7,6 +7,7 @@ change none of it themselves. A room's administrators can, so who is logged in i
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterable, Mapping
 
@@ -59,6 +60,18 @@ def sight(
         transcription=mode == _TRANSCRIPT or transcribers,
         access=access(state),
     )
+
+
+def nameless(found: Sight) -> Sight:
+    """The same without anybody's name or Matrix user."""
+    hidden = (dataclasses.replace(seen, name="", user_id=None) for seen in found.participants)
+    return dataclasses.replace(found, participants=tuple(hidden))
+
+
+def is_person(participant: SfuParticipant) -> bool:
+    """Whether somebody is there whom the others can see, and no machine."""
+    standing = participant.kind is SfuKind.STANDARD or participant.kind in _PHONES
+    return standing and not participant.hidden and not participant.recorder
 
 
 def understood(participant: SfuParticipant, vouched: Callable[[SfuParticipant], bool]) -> Seen:

@@ -23,7 +23,7 @@ from bridge.providers.visio.appearance import attributes, vouched
 from bridge.providers.visio.errors import DomainRefused, EmailUnclear, ForeignLink, UnknownUser
 from bridge.providers.visio.http import VisioHttp
 from bridge.providers.visio.links import VisioLinks
-from bridge.providers.visio.participants import sight
+from bridge.providers.visio.participants import is_person, nameless, sight
 from bridge.providers.visio.parts import SharedSfu, VisioParts
 from bridge.providers.visio.rooms import Rooms
 from bridge.sfu.model import SfuParticipant
@@ -31,6 +31,9 @@ from bridge.sfu.tokens import JoinPass, join_token
 
 _REMEMBERED = 500
 _LONGEST_NAME = 100
+_OPEN_DOORS = frozenset({"public", "trusted"})
+_ANEW_MS = 60_000
+"""Whoever came so long after the end of a meeting did not come to it; clocks differ by less."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -78,7 +81,7 @@ class VisioProvider:
         if call.adopted:
             return await self._found(call)
         if call.id not in self._made:
-            self._made[call.id] = self._meeting(await self._make(call.started_by))
+            self._made[call.id] = await self._make(call.started_by)
         return self._made[call.id]
 
     async def locate(self, call: Call) -> Meeting | None:
@@ -99,6 +102,9 @@ class VisioProvider:
     async def who(self, call: Call) -> Sight:
         """Who is in the SFU room, and what goes on there. A meeting that does not exist yet is empty.
 
+        Of a followed meeting whose people are let in one by one nobody is named: the card could not say it,
+        so it is not kept either.
+
         Raises:
             SfuUnreachable: the SFU did not answer, or there is none to ask.
         """
@@ -110,7 +116,10 @@ class VisioProvider:
         def ours(participant: SfuParticipant) -> bool:
             return vouched(sfu.key.secret, room, participant.identity, participant.attributes)
 
-        return sight(inside, rooms[room].metadata if room in rooms else "", ours)
+        found = sight(inside, rooms[room].metadata if room in rooms else "", ours)
+        if call.adopted and (found.access or call.access) not in _OPEN_DOORS:
+            return nameless(found)
+        return found
 
     async def occupied(self, calls: tuple[Call, ...]) -> frozenset[str]:
         """Ids of those calls whose SFU room exists.
@@ -142,13 +151,24 @@ class VisioProvider:
     async def close(self, call: Call) -> None:
         """Put everybody out of a meeting that the bridge made; others go on, and so does one unseen.
 
-        Visio keeps its room: whoever opens the link again is alone in a new meeting.
+        Visio keeps its room: whoever opens the link again is alone in a new meeting. If people have met there
+        anew before this could be done, as while the bridge was down, their meeting goes on.
 
         Raises:
             SfuUnreachable: the SFU did not answer.
         """
-        if not call.adopted and call.sfu_room is not None and self._parts.sfu is not None:
-            await self._parts.sfu.api.delete_room(call.sfu_room)
+        if call.adopted or call.sfu_room is None or self._parts.sfu is None:
+            return
+        sfu, room = self._parts.sfu.api, call.sfu_room
+        ended_ts = self._parts.clock() if call.ended_ts is None else call.ended_ts
+        inside = await sfu.participants(room)
+        anew = {p.identity for p in inside if p.joined_ts > ended_ts + _ANEW_MS}
+        if not any(p.identity in anew and is_person(p) for p in inside):
+            await sfu.delete_room(room)
+            return
+        for participant in inside:
+            if participant.identity not in anew:
+                await sfu.remove(room, participant.identity)
 
     def token(self, call: Call, admission: Admission) -> str:
         """A token for a person from Matrix, whose standing Visio's page shows as it is.
@@ -176,18 +196,19 @@ class VisioProvider:
         )
         return join_token(sfu.key, join, self._parts.clock())
 
-    async def _make(self, user_id: str) -> VisioRoom:
+    async def _make(self, user_id: str) -> Meeting:
         """A meeting in the user's name, or in the service account's where the settings say so."""
         ownership, level = self._parts.ownership, self._parts.access_level
         try:
-            return await self._api.create(ownership.own(user_id), level)
+            room = await self._api.create(ownership.own(user_id), level)
+            return self._meeting(room, ownerless=ownership.addresses is None)
         except (UnknownUser, EmailUnclear, DomainRefused) as failure:
             if ownership.addresses is None or ownership.service is None:
                 raise
             log.info("visio.service_account", cause=failure.cause)
-            return await self._api.create(ownership.service, level)
+            return self._meeting(await self._api.create(ownership.service, level), ownerless=True)
 
-    def _meeting(self, room: VisioRoom) -> Meeting:
+    def _meeting(self, room: VisioRoom, *, ownerless: bool) -> Meeting:
         url = room.url or f"{self._parts.url.rstrip('/')}/{room.slug}"
         if self.links.read(url) != url:
             # Links are not logged; the host will do.
@@ -198,6 +219,7 @@ class VisioProvider:
             sfu_room=None if unseen else room.id,
             access=room.access,
             unseen=unseen,
+            ownerless=ownerless,
             dial_in=room.dial_in,
         )
 

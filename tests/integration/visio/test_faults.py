@@ -9,8 +9,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
-import aiohttp
-
 from bridge.demo.matrix_user import MatrixUser
 from bridge.demo.peers.livekit import LiveKit
 from bridge.demo.visio.faults import Fault, Harm
@@ -19,7 +17,7 @@ from bridge.demo.visio.stand_in import SERVICE_EMAIL, StandIn
 from tests.benchmarks.webhooks import Sender, foreign_webhook
 from tests.conftest import MakeBridge, MakeVisio
 from tests.integration.visio.conftest import many_salons, with_visio
-from tests.support.bridges import LocalBridge
+from tests.support.bridges import metric
 from tests.support.cards import Card, Salon
 from tests.support.waiting import until
 
@@ -33,13 +31,6 @@ def inside(*names: str) -> Any:
 
 def is_(state: str) -> Any:
     return lambda card: card.state == state
-
-
-async def metric(bridge: LocalBridge, name: str) -> float:
-    """The sum of a metric's values."""
-    async with aiohttp.ClientSession() as session, session.get(f"{bridge.internal_url}/metrics") as answer:
-        lines = (await answer.text()).splitlines()
-    return sum(float(line.rpartition(" ")[2]) for line in lines if re.match(rf"{name}[{{ ]", line))
 
 
 async def test_each_refusal_of_visio_has_a_sentence_and_an_advice_of_its_own(

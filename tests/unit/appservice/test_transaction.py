@@ -154,6 +154,7 @@ def test_what_no_parser_takes_is_set_aside_with_its_length_and_hash() -> None:
         {"content": []},
         {"content": {"body": "\ud800"}},
         {"redacts": 5},
+        {"redacts": "$zero\0"},
     ],
     ids=str,
 )

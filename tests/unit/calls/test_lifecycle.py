@@ -240,11 +240,24 @@ def test_a_resumed_call_has_the_old_link_and_a_life_of_its_own() -> None:
     )
 
 
+def test_a_resumed_call_still_has_nobody_to_let_people_in() -> None:
+    call = opened(a_call(CallState.OPENING), Meeting("https://v/x", "uuid", ownerless=True))
+    assert resumed(end(call, T0, EndReason.TIMEOUT), T0 + 1, "c2").ownerless
+
+
 def test_a_link_is_resumed_once() -> None:
     ended = end(a_call(), T0, EndReason.TIMEOUT)
     assert not resumable(spent(ended), T0 + 1, T)
     with pytest.raises(ValueError, match="cannot be resumed"):
         resumed(spent(ended), T0 + 1, "c3")
+
+
+def test_the_telephones_pin_opens_the_meeting_too_and_goes_with_the_link() -> None:
+    call = a_call(dial_in=DialIn("+33 1", "123"))
+    assert end(call, T0, EndReason.COMMAND).dial_in is None
+    by_itself = end(call, T0, EndReason.TIMEOUT)
+    assert resumed(by_itself, T0 + 1, "c2").dial_in == call.dial_in
+    assert spent(by_itself).dial_in is None
 
 
 # A link that somebody posted

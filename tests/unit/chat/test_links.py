@@ -278,6 +278,7 @@ async def test_two_who_agree_get_one_call(ask: Front) -> None:
     await ask.react(message, AGREE)
     await ask.react(message, AGREE, by=BOB)
     assert len(await ask.office.store.listed()) == 1
+    assert await ask.office.said() == [], "both wanted this very meeting"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -289,6 +290,13 @@ async def test_a_reaction_to_another_message_agrees_to_nothing(ask: Front) -> No
     await ask.post(LINK)
     await ask.react("$elsewhere", AGREE)
     assert await ask.office.store.listed() == []
+
+
+async def test_a_reaction_where_nothing_was_offered_is_not_answered(ask: Front) -> None:
+    await ask.say("!visio Budget")
+    await ask.written()
+    await ask.react("$elsewhere", AGREE)
+    assert await ask.office.said() == []
 
 
 async def test_after_some_hours_the_offer_is_over(ask: Front) -> None:

@@ -38,7 +38,7 @@ def test_a_setting_that_this_version_does_not_use_is_said_to_have_no_effect(
 
 
 @pytest.mark.parametrize("changes", [{"ghosts": "none"}, {"ghosts": "authenticated"}])
-def test_ghosts_are_said_to_be_for_later(load: Load, changes: dict[str, Any]) -> None:
+def test_ghosts_are_said_to_need_native_calls(load: Load, changes: dict[str, Any]) -> None:
     assert [notice.key for notice in config.notices(load(changes))] == ["ghosts"]
 
 
@@ -51,3 +51,14 @@ def test_notices_stand_in_the_order_of_the_sample(
     found = [notice.key for notice in config.notices(settings)]
     assert found == sorted(found, key=order.index)
     assert len(found) == 2
+
+
+def test_with_native_calls_the_homeserver_has_something_to_say(load: Load) -> None:
+    (notice,) = config.notices(load({"rtc.enabled": True, "ghosts": "none"}))
+    assert notice.key == "rtc.enabled"
+    assert "https://visio.example.org/livekit" in notice.advice
+    assert "rtc.gateway: false" in notice.advice
+
+
+def test_ringing_is_said_to_be_for_later(load: Load) -> None:
+    assert [notice.key for notice in config.notices(load({"rtc.ring": "ring"}))] == ["rtc.ring"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from appservice.ownership import NotOwner
 from bridge.calls.model import Call, CallState, DialIn, EndReason
 from bridge.calls.ports import Meeting, ProviderFailure, SfuUnreachable, Sight
 from tests.support.office import ROOM, T0, TIMINGS, Office, a_call, seen
@@ -105,6 +107,29 @@ async def test_a_visio_that_does_not_say_where_a_meeting_is_changes_nothing(offi
     version = (await office.call()).version
     await a_clock_later(office)
     assert (await office.call()).version == version
+
+
+async def test_a_visio_that_hangs_keeps_no_meeting_from_being_opened(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = asyncio.Event()
+
+    async def hanging(_call: Call) -> None:
+        await answers.wait()
+
+    monkeypatch.setattr(office.provider, "locate", hanging)
+    waiting = [f"followed-{number}" for number in range(40)]
+    for call_id in waiting:
+        call = a_call(id=call_id, room_id=f"!{call_id}:hs", adopted=True, url=LINK, sfu_room=None)
+        await office.begin(call.but(provider="visio"))
+    await office.begin(a_call(CallState.OPENING, id="opening"))
+    following = await office.reconciler.look(dict.fromkeys(waiting, frozenset()))
+    opening = (await office.reconciler.look({"opening": frozenset()}))["opening"]
+    assert isinstance(opening, asyncio.Task)
+    done, _ = await asyncio.wait([opening], timeout=5)
+    answers.set()
+    await asyncio.gather(opening, *filter(asyncio.isfuture, following.values()))
+    assert done == {opening}
 
 
 async def test_the_end_of_a_followed_meeting_only_unties_it(office: Office) -> None:
@@ -242,3 +267,22 @@ async def test_a_provider_that_does_not_answer_while_it_is_asked_for_people_keep
     assert [p.identity for p in call.participants] == ["ada"]
     with pytest.raises(SfuUnreachable):
         await office.provider.who(call)
+
+
+async def test_a_meeting_made_for_a_room_that_went_to_another_replica_is_counted(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await office.begin(a_call(CallState.OPENING))
+    meeting = Meeting(LINK, UUID)
+
+    async def made(_call: Call) -> Meeting:
+        # Meanwhile the room goes to another replica, which will make a meeting of its own.
+        monkeypatch.setattr(office.works, "begin", gone)
+        return meeting
+
+    def gone(room_id: str) -> None:
+        raise NotOwner(room_id)
+
+    monkeypatch.setattr(office.provider, "open", made)
+    assert await office.look() == {"c1": None}
+    assert office.reconciler.opening.unlinked == 1

@@ -54,8 +54,9 @@ def test_a_hidden_listener_is_counted_and_not_named() -> None:
     assert "Ear" not in json.dumps(content(card))
 
 
-def test_a_followed_meeting_behind_a_lobby_counts_people_and_names_nobody() -> None:
-    behind = ACTIVE.but(adopted=True, access="restricted")
+@pytest.mark.parametrize("access", ["restricted", None])
+def test_a_followed_meeting_behind_a_lobby_counts_people_and_names_nobody(access: str | None) -> None:
+    behind = ACTIVE.but(adopted=True, access=access)
     card = project(behind, FR)
     assert (card.data["count"], card.data["participants"]) == (3, [])
     assert "Marie" not in card.body

@@ -222,6 +222,11 @@ def test_the_card_says_who_can_enter(access: str, can_admit: bool, french: str, 
     assert english in body(call, dataclasses.replace(EN, can_admit=can_admit)).splitlines()
 
 
+def test_a_meeting_that_fell_to_the_service_account_has_nobody_to_let_people_in() -> None:
+    call = OPEN.but(access="restricted", ownerless=True)
+    assert "Personne ne pourra vous faire entrer." in body(call, dataclasses.replace(FR, can_admit=True))
+
+
 def test_a_meeting_that_is_only_followed_has_an_owner_who_can_let_people_in() -> None:
     call = OPEN.but(access="restricted", adopted=True)
     assert "Un organisateur doit vous faire entrer." in body(call, dataclasses.replace(FR, can_admit=False))

@@ -82,6 +82,7 @@ class House:
     failure: LookupFailed | None = None
     looked_up: list[str] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
+    present: frozenset[str] = frozenset({"example.org", "other.example"})
     rules: Mapping[str, str] = field(default_factory=dict)
     sfu: SfuWithoutServer = field(default_factory=SfuWithoutServer)
     passes: Passes = field(default_factory=lambda: Passes(SECRET, lambda: NOW))
@@ -91,6 +92,9 @@ class House:
 
     async def member(self, room_id: str, user_id: str) -> RoomMember:
         return RoomMember(self.joined.get((room_id, user_id), True), "Somebody")
+
+    async def servers(self, _room_id: str) -> frozenset[str]:
+        return self.present
 
     async def verify(self, token: str, server_name: str) -> str:
         self.looked_up.append(server_name)

@@ -94,9 +94,19 @@ async def test_a_server_that_may_listen_gets_a_hidden_second_identity_and_is_nam
 
 async def test_a_server_that_policy_does_not_know_is_never_asked_but_named_to_the_room() -> None:
     house = House(rooms={ROOM: view()})
-    assert await refused(house.authorization(), ask_of("eve")) == (403, "M_FORBIDDEN")
+    assert await refused(house.authorization(), ask_of("bob")) == (403, "M_FORBIDDEN")
     assert house.looked_up == []
-    assert house.refused == [(ROOM, "evil.example")]
+    assert house.refused == [(ROOM, "other.example")]
+
+
+async def test_nobody_can_have_the_bot_say_any_name_in_a_room() -> None:
+    house = House(rooms={ROOM: view()})
+    authorization = house.authorization(restraint=Restraint(failures=3))
+    for number in range(3):
+        ask = ask_of("eve", server_name=f"buy-{number}.example")
+        assert await refused(authorization, ask) == (403, "M_FORBIDDEN")
+    assert await refused(authorization, ask_of("eve")) == (429, "M_LIMIT_EXCEEDED")
+    assert house.refused == []
 
 
 async def test_one_user_of_an_unknown_server_may_be_known() -> None:

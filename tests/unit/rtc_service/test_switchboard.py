@@ -8,10 +8,13 @@ import pytest
 from bridge.calls.model import Call
 from bridge.calls.ports import Admission, SfuUnreachable
 from bridge.rtc.identities import alias, listening_identity
+from bridge.rtc.names import AsTheyAre, Names
 from bridge.rtc.passes import Pass
 from bridge.rtc.routing import Route, RouteRefused
 from bridge.rtc.switchboard import Switchboard
 from tests.unit.rtc_service.parts import ADDRESSES, ALICE, BOB, ROOM, House, call, view
+
+NAMES = AsTheyAre()
 
 
 class Meetings:
@@ -43,7 +46,12 @@ def switchboard(house: House, meetings: Meetings) -> Switchboard:
         plain=house.plain(),
         sfu_url="http://sfu.internal",
         service_url=ADDRESSES.service,
+        names_of=names_of,
     )
+
+
+async def names_of(_call: Call, _identity: str, _shown: str) -> Names:
+    return NAMES
 
 
 async def route(house: House, granted: Pass, meetings: Meetings | None = None, resume: bool = False) -> Route:
@@ -71,7 +79,7 @@ async def test_a_native_call_goes_to_the_standard_room_which_is_made() -> None:
 async def test_while_a_meeting_is_open_its_provider_lets_people_in_under_their_names() -> None:
     house, meetings = House(rooms={ROOM: view(call())}), Meetings()
     found = await route(house, pass_of(), meetings)
-    assert (found.room, found.token) == ("visio-room", "a-token")
+    assert (found.room, found.token, found.names) == ("visio-room", "a-token", NAMES)
     assert meetings.admitted == [Admission(f"{ALICE}:PHONE", "Somebody", known=True)]
     assert house.sfu.made == []
 

@@ -24,6 +24,16 @@ def upgrade() -> None:
     )
     op.create_index("rtc_faces_renewal", "rtc_faces", ["renew_ts", "shard"])
     op.create_table(
+        "rtc_guards",
+        sa.Column("room_id", sa.Text(), nullable=False),
+        sa.Column("state_key", sa.Text(), nullable=False),
+        sa.Column("shard", sa.SmallInteger(), nullable=False),
+        sa.Column("user_id", sa.Text(), nullable=False),
+        sa.Column("delay_id", sa.Text(), nullable=False),
+        sa.Column("restart_ts", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("room_id", "state_key"),
+    )
+    op.create_table(
         "rtc_natives",
         sa.Column("room_id", sa.Text(), nullable=False),
         sa.Column("state_key", sa.Text(), nullable=False),
@@ -38,4 +48,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("rtc_natives")
+    op.drop_table("rtc_guards")
     op.drop_table("rtc_faces")

@@ -1,0 +1,80 @@
+"""Element Call and Visio in one call, through the whole bridge."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.browser.rtc.bridge_scene import GHOSTS_STAY_OUT, House, shows
+from tests.browser.rtc.gateway_scene import meet
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_who_visio_knows_and_element_call_see_and_hear_each_other_under_their_names(
+    house: House,
+) -> None:
+    salon, (alice,) = await house.salon("Alice")
+    card = await house.meeting(salon)
+    visio = await house.visio(card, "Marie Curie")
+    (call,) = await house.call(salon, alice)
+    await meet(call, visio, "Marie Curie")
+    assert (await visio.arrived())[call.identity].name == "Alice"
+    card = await salon.card(shows("Marie Curie", "Alice"))
+    people = {person["name"]: person for person in card.call["participants"]}
+    assert people["Alice"]["user_id"] == alice.user_id
+    assert people["Alice"]["kind"] == "matrix"
+    assert people["Marie Curie"]["user_id"] is None
+    await visio.leave()
+    await call.sees_nobody_called("Marie")
+    await salon.card(shows("Alice"))
+    await call.hang_up()
+    await salon.card(shows())
+
+
+async def test_where_ghosts_cannot_be_invited_the_bot_stands_for_everybody_in_visio(house: House) -> None:
+    salon, (alice,) = await house.salon("Alice", power_levels=GHOSTS_STAY_OUT)
+    card = await house.meeting(salon)
+    marie = await house.visio(card, "Marie Curie")
+    jean = await house.visio(card, "Jean", known=False)
+    (call,) = await house.call(salon, alice)
+
+    async def two_tiles_run() -> bool:
+        return len([tile for tile in await call.tiles() if tile.name == "Visio" and tile.frames >= 3]) == 2
+
+    await until(two_tiles_run, timeout=30, poll=0.1)
+    await call.hears()
+    await marie.sees_and_hears(call.identity, jean.identity)
+    await jean.sees_and_hears(call.identity, marie.identity)
+    assert not alice.room(salon.room_id).members("invite")
+
+
+async def test_three_and_three_see_and_hear_each_other(house: House) -> None:
+    salon, users = await house.salon("Alice", "Bob", "Carole")
+    card = await house.meeting(salon)
+    names = ("Marie Curie", "Pierre Curie", "Louis Pasteur")
+    pages = [await house.visio(card, name) for name in names]
+    calls = await house.call(salon, *users)
+    await asyncio.gather(*(call.sees("Alice", "Bob", "Carole", *names) for call in calls))
+    for page in pages:
+        others = [call.identity for call in calls]
+        others += [other.identity for other in pages if other is not page]
+        await page.sees_and_hears(*others)
+        await page.is_with(*others)
+    card = await salon.card(shows("Alice", "Bob", "Carole", *names))
+    assert card.call["count"] == 6
+
+
+async def test_screens_are_shared_both_ways(house: House) -> None:
+    salon, (alice,) = await house.salon("Alice")
+    card = await house.meeting(salon)
+    visio = await house.visio(card, "Marie Curie")
+    (call,) = await house.call(salon, alice)
+    await meet(call, visio, "Marie Curie")
+    await call.share_screen()
+    await visio.sees_screen_of(call.identity)
+    await call.stop_sharing()
+    await visio.share_screen()
+    await call.sees_a_screen_of("Marie Curie")

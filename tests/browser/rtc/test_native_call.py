@@ -1,0 +1,63 @@
+"""Element Call alone, without the bridge: what the other tests of this folder build upon."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.rtc.people import NewPerson, OpenCall
+from tests.browser.rtc.plain_service import PlainService
+from tests.browser.rtc.rooms import call_room
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_two_people_in_element_call_see_and_hear_each_other(
+    plain_service: PlainService, new_person: NewPerson, open_call: OpenCall
+) -> None:
+    alice, bob = await asyncio.gather(new_person("Alice"), new_person("Bob"))
+    room_id = await call_room(alice, bob)
+    with_alice = await open_call(alice, room_id, service_url=plain_service.url)
+    with_bob = await open_call(bob, room_id, service_url=plain_service.url)
+    await asyncio.gather(with_alice.joined(), with_bob.joined())
+    await asyncio.gather(with_alice.sees("Bob"), with_bob.sees("Alice"))
+    await asyncio.gather(with_alice.hears(), with_bob.hears())
+
+
+async def test_who_crashes_is_gone_for_the_others_when_their_delayed_event_comes(
+    plain_service: PlainService, new_person: NewPerson, open_call: OpenCall
+) -> None:
+    alice, bob = await asyncio.gather(new_person("Alice"), new_person("Bob"))
+    room_id = await call_room(alice, bob)
+    with_alice = await open_call(alice, room_id, service_url=plain_service.url)
+    with_bob = await open_call(bob, room_id, service_url=plain_service.url)
+    await asyncio.gather(with_alice.joined(), with_bob.joined())
+    await with_alice.sees("Bob")
+    await with_bob.crash()
+    await with_alice.sees_nobody_called("Bob")
+
+
+async def test_the_room_can_be_read_and_written_beside_the_call(
+    plain_service: PlainService, new_person: NewPerson, open_call: OpenCall
+) -> None:
+    alice, bob = await asyncio.gather(new_person("Alice"), new_person("Bob"))
+    room_id = await call_room(alice, bob)
+    call = await (await open_call(alice, room_id, service_url=plain_service.url)).joined()
+    await call.say("Bonjour")
+    await bob.wait_for(room_id, lambda event: event["content"].get("body") == "Bonjour")
+    html = (
+        '<strong>Card</strong> <a href="https://visio.example/abc">join</a><script>window.hacked = 1</script>'
+    )
+    notice = {"msgtype": "m.notice", "format": "org.matrix.custom.html", "formatted_body": html}
+    sent = await bob.send(room_id, "m.room.message", {**notice, "body": "Card"})
+    shown = call.page.get_by_role("log").get_by_role("listitem").filter(has_text="Card")
+    await expect(shown.get_by_role("link", name="join")).to_have_attribute("rel", "noopener noreferrer")
+    assert await call.page.evaluate("() => window.hacked") is None
+    await bob.edit(room_id, sent, "Card, edited")
+    await expect(shown).to_contain_text("Card, edited")
+    await bob.redact(room_id, sent)
+    await expect(shown).to_have_count(0)
+    await call.passes_axe()
+    await call.hang_up()
