@@ -21,6 +21,8 @@ Json = dict[str, Any]
 V3 = PathBuilder("_matrix/client/v3")
 V1 = PathBuilder("_matrix/client/v1")
 
+_ANONYMOUS = {"Content-Type": "application/json"}
+
 
 def _error(response: aiohttp.ClientResponse, answer: object) -> MatrixError:
     body = answer if isinstance(answer, dict) else {}
@@ -61,6 +63,7 @@ class Client:
         user_id: str | None = None,
         device_id: str | None = None,
         query: Mapping[str, str] | None = None,
+        anonymous: bool = False,
     ) -> Json:
         """Send one request, once.
 
@@ -71,6 +74,7 @@ class Client:
             user_id: Whom to act as (application-service masquerading); None for the sender itself.
             device_id: The device to act with (MSC4326); makes transaction ids durable in Synapse.
             query: Further query parameters.
+            anonymous: Without our token, as anybody could ask.
 
         Raises:
             MatrixError: the homeserver answered with an error.
@@ -85,7 +89,8 @@ class Client:
         url = URL(f"{self._base_url}/{path}", encoded=True).update_query(params)
         data = orjson.dumps(body or {}) if method != "GET" else None
         try:
-            async with self._session.request(method, url, data=data, headers=self._headers) as response:
+            headers = _ANONYMOUS if anonymous else self._headers
+            async with self._session.request(method, url, data=data, headers=headers) as response:
                 raw = await response.read()
                 try:
                     answer = orjson.loads(raw)

@@ -131,16 +131,16 @@ class Link:
         self._caught_up.clear()
 
     async def _make_good(self) -> None:
+        if self._missed is not None:
+            self._caught_up.clear()  # at the start, too: it sends what it holds as soon as it is asked to
         try:
-            if self._caught_up.is_set():
-                await self._ping()
-                await self._read()
-            else:
-                await self._read()
-                self._caught_up.set()
-                await self._ping()
+            await self._ping()
+            await self._read()
         except HomeserverUnreachable as error:
             self.gate.close(str(error))
+        else:
+            if self.gate.is_open:  # or it is away again, and there is more to wait for
+                self._caught_up.set()
 
     async def _read(self) -> None:
         async with self._reading:

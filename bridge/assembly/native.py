@@ -10,6 +10,7 @@ from functools import partial
 from aiohttp import web
 
 from appservice.database import Database
+from appservice.delayed import HandedOver
 from appservice.federation.openid import OpenIdVerifier
 from appservice.federation.settings import OwnServer
 from appservice.federation.settings import Settings as FederationSettings
@@ -23,6 +24,7 @@ from bridge.rtc import gateway as gateways
 from bridge.rtc import routes as services
 from bridge.rtc.authorization import Addresses, Authorization
 from bridge.rtc.casts import Casts
+from bridge.rtc.delegation import Delegation
 from bridge.rtc.doorkeeper import Doorkeeper
 from bridge.rtc.expulsion import Expulsion
 from bridge.rtc.gateway import Gateway
@@ -35,7 +37,8 @@ from bridge.rtc.plain_tokens import PlainTokens
 from bridge.rtc.switchboard import Switchboard
 from bridge.rtc.taking_part import TakingPart
 from bridge.store import faces as stored_faces
-from bridge.store.native import RoomViews
+from bridge.store.leaves import LeaveStore
+from bridge.store.native import NobodysRooms, RoomViews
 from bridge.store.natives import NotedMemberships
 from config.peers import Sfu as SfuSettings
 from config.settings import Settings
@@ -53,6 +56,7 @@ class NativeCalls:
     mover: Mover
     listeners: Listeners
     expulsion: Expulsion
+    delegation: Delegation
     keeping: NativeKeeping
 
     def routes(self) -> Sequence[web.RouteDef]:
@@ -64,6 +68,7 @@ class NativeCalls:
         await self.gateway.start()
         self.mover.start()
         self.listeners.start()
+        self.delegation.start()
         self.keeping.faces.start()
         self.keeping.safeguard.start()
 
@@ -71,6 +76,7 @@ class NativeCalls:
         """Let every client go; their media goes on."""
         await self.mover.stop()
         await self.listeners.stop()
+        await self.delegation.stop()
         await self.keeping.safeguard.stop()
         await self.keeping.faces.stop()
         await self.keeping.refused_servers.stop()
@@ -116,6 +122,14 @@ def open_native_calls(
         names_of=casts.of_somebody,
         joined=keeping.watch.expect,
     )
+    delegation = Delegation(
+        leaves=LeaveStore(runtime.database),
+        handed_over=HandedOver(runtime.client),
+        sfu=meetings.sfu.api,
+        rooms=rooms if settings.rtc.gateway is not False else NobodysRooms(),
+        ownership=runtime.ownership,
+        clock=runtime.clock,
+    )
     authorization = Authorization(
         verifier=_verifier(settings, stack),
         doorkeeper=doorkeeper,
@@ -129,6 +143,7 @@ def open_native_calls(
         ),
         gate=settings.rtc.gateway,
         on_refused=keeping.native.refused_servers.tell,
+        delegation=delegation,
     )
     gateway = Gateway(passes, switchboard, ice_servers=_ice_servers(settings.sfu))
     mover = Mover(gateway=gateway, rooms=rooms, casts=casts, bus=runtime.bus)
@@ -145,7 +160,7 @@ def open_native_calls(
         clock=runtime.clock,
     )
     keeping.native.rooms.on_changed(listeners.changed)
-    return NativeCalls(authorization, gateway, mover, listeners, keeper, keeping.native)
+    return NativeCalls(authorization, gateway, mover, listeners, keeper, delegation, keeping.native)
 
 
 async def _shown_of(database: Database, call_id: str) -> Mapping[str, str | None]:

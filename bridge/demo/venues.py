@@ -15,7 +15,11 @@ from bridge.demo.visio.tickets import Ticket
 STAND_IN, OWN = "stand-in", "none"
 """What ``--visio`` says beside the address of a real one."""
 
-REAL_NEEDS = ("PASSERELLE_VISIO__CLIENT_ID", "PASSERELLE_VISIO__CLIENT_SECRET")
+REAL_NEEDS = (
+    "PASSERELLE_VISIO__CLIENT_ID",
+    "PASSERELLE_VISIO__CLIENT_SECRET",
+    "PASSERELLE_VISIO__SERVICE_EMAIL",
+)
 """What the environment has to hold for a real Visio; the bridge reads it there."""
 
 
@@ -144,9 +148,10 @@ class RealVisio:
             raise VenueUnknown(f"--visio takes an address, “{STAND_IN}” or “{OWN}”; “{url}” is none of them.")
         if missing := [name for name in REAL_NEEDS if not os.environ.get(name)]:
             raise VenueUnknown(
-                f"For a real Visio, set {' and '.join(missing)} in the environment, and\n"
-                "PASSERELLE_VISIO__SERVICE_EMAIL to the account that the meetings shall belong to.\n"
-                "To see who is in, set PASSERELLE_SFU__URL, ..._KEY and ..._SECRET to those of its SFU too."
+                f"The environment lacks {', '.join(missing)}.\n"
+                "A real Visio needs the id and the secret of an application there, and the e-mail address of the\n"
+                "account that the meetings shall belong to. To see who is in, set PASSERELLE_SFU__URL,\n"
+                "PASSERELLE_SFU__KEY and PASSERELLE_SFU__SECRET to those of its SFU too."
             )
         section = {"url": url.rstrip("/"), "access_level": "public"}
         settings: dict[str, Any] = {"calls": {"provider": "visio"}, "visio": section}

@@ -91,6 +91,9 @@ class Opening:
             if record is None:
                 return None
             call = record.call
+            if call.room_id != asked.room_id:
+                # The room was replaced meanwhile and the call went with it: the card belongs there.
+                return self._clock()
             opened = lifecycle.opened(call, meeting)
             if opened is call:
                 self._count_unlinked(call, meeting)

@@ -126,6 +126,9 @@ def _when_line(call: Call, voice: Voice) -> Text:
     minutes = end // _MINUTE - begin // _MINUTE
     if call.unseen:
         # How long the meeting itself was, nobody can tell.
+        if not minutes:
+            brief = mark("The link stood here for less than a minute, at {clock} ({zone}).")
+            return voice.text(brief, clock=start, zone=voice.zone)
         return voice.text(
             "The link stood here from {start} to {end} ({zone}).", start=start, end=until, zone=voice.zone
         )

@@ -19,12 +19,13 @@ from appservice.federation.errors import LookupFailed
 from appservice.federation.names import server_of
 from bridge.policy import Right
 from bridge.rtc import identities
+from bridge.rtc.delegation import Delegation
 from bridge.rtc.doorkeeper import Admitted, Doorkeeper
 from bridge.rtc.passes import Pass, Passes
 from bridge.rtc.plain_tokens import PlainTokens
 from bridge.rtc.ports import RoomView, Verifier
 from bridge.rtc.refusals import bad_json, forbidden, too_many, try_again, unauthorized
-from bridge.rtc.requests import Ask
+from bridge.rtc.requests import Ask, Delay
 from bridge.rtc.restraint import Restraint
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -82,6 +83,7 @@ class Authorization:
         gate: Gate,
         restraint: Restraint | None = None,
         on_refused: RefusedServer = lambda _room_id, _server: None,
+        delegation: Delegation | None = None,
     ) -> None:
         """Nothing is asked yet.
 
@@ -94,6 +96,7 @@ class Authorization:
             gate: Whose signalling passes through the gateway.
             restraint: Counts attempts.
             on_refused: Told of servers whose users are refused in rooms that the bot is in.
+            delegation: Takes over leave events; None where nobody does.
         """
         self._verifier = verifier
         self._doorkeeper = doorkeeper
@@ -103,6 +106,7 @@ class Authorization:
         self._gate = gate
         self._restraint = restraint or Restraint()
         self._on_refused = on_refused
+        self._delegation = delegation
 
     async def grant(self, ask: Ask, address: str) -> Granted:
         """Give somebody a token.
@@ -115,19 +119,57 @@ class Authorization:
             Refusal: they get none.
         """
         user_id, view = await self._identify(ask, address)
-        if ask.delay is not None:
+        if ask.delay is not None and not await self._takes_leaves(ask):
             raise bad_json("Delegation of delayed events is not supported")
-        through_gateway = self._gate == "always" or (self._gate == "rooms_with_bot" and view.has_bot)
-        # Frames that lead into another slot's call would be taken for the room's own.
-        through_gateway &= ask.slot_id == identities.ROOM_SLOT
+        through_gateway = self._leads_through_gateway(ask, view)
         admitted = await self._doorkeeper.admit(user_id, view, slot_id=ask.slot_id, bridged=through_gateway)
         identity = self._identity(ask, user_id, publish=admitted.publish)
         if not admitted.publish and view.has_bot:
             self._on_refused(ask.room_id, ask.server_name)
+        if ask.delay is not None:
+            if not admitted.publish:
+                raise bad_json("Delegation of delayed events is only supported for full access users")
+            await self._take_leave(ask, ask.delay, user_id)
         if not through_gateway:
             token = await self._plain.sign(admitted.venue.sfu_room, identity, publish=admitted.publish)
             return Granted(self._addresses.sfu, token)
         return Granted(self._addresses.gateway, self._pass(ask, user_id, identity, admitted))
+
+    async def delegate(self, ask: Ask, address: str) -> None:
+        """Take over somebody's leave event; ``ask.delay`` is there.
+
+        Raises:
+            Refusal: it is not taken over.
+        """
+        assert ask.delay is not None
+        user_id, view = await self._identify(ask, address)
+        through_gateway = self._leads_through_gateway(ask, view)
+        admitted = await self._doorkeeper.admit(user_id, view, slot_id=ask.slot_id, bridged=through_gateway)
+        if not admitted.publish or not await self._takes_leaves(ask):
+            raise forbidden("Delegation of delayed events is only supported for full access users")
+        await self._take_leave(ask, ask.delay, user_id)
+
+    async def delegation_is_offered(self) -> bool:
+        """Whether anybody may hand over a leave event."""
+        return self._delegation is not None and await self._delegation.is_offered()
+
+    async def _takes_leaves(self, ask: Ask) -> bool:
+        # Only the own homeserver was seen to let us act; another slot's SFU room is not looked at.
+        ours = ask.slot_id == identities.ROOM_SLOT and self._doorkeeper.is_own(ask.server_name)
+        return ours and await self.delegation_is_offered()
+
+    async def _take_leave(self, ask: Ask, delay: Delay, user_id: str) -> None:
+        assert self._delegation is not None
+        hashed = ""
+        if ask.member_id is not None:
+            hashed = identities.hashed_identity(user_id, ask.device_id, ask.member_id)
+        plain = identities.plain_identity(user_id, ask.device_id)
+        await self._delegation.take(ask.room_id, plain, hashed, delay)
+
+    def _leads_through_gateway(self, ask: Ask, view: RoomView) -> bool:
+        wanted = self._gate == "always" or (self._gate == "rooms_with_bot" and view.has_bot)
+        # Frames that lead into another slot's call would be taken for the room's own.
+        return wanted and ask.slot_id == identities.ROOM_SLOT
 
     async def _identify(self, ask: Ask, address: str) -> tuple[str, RoomView]:
         """Find out who asks, and what is known of their room: two questions to different neighbours."""

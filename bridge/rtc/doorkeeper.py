@@ -45,6 +45,10 @@ class Doorkeeper:
         """Whether policy lets any user of a server do anything."""
         return self._policy.knows(server_name)
 
+    def is_own(self, server_name: str) -> bool:
+        """Whether a server is the bridge's own homeserver."""
+        return server_name.lower() == self._own_server
+
     def right_of(self, user_id: str) -> Right:
         """What policy lets a user do."""
         return self._policy.right_of(user_id)
@@ -83,7 +87,7 @@ class Doorkeeper:
                 raise forbidden("You are not in this room")
             name = member.name
         venue = venue_of(view, slot_id) if bridged else venue_of(RoomView(view.room_id), slot_id)
-        own_server = (server_of(user_id) or "").lower() == self._own_server
+        own_server = self.is_own(server_of(user_id) or "")
         entry = entry_of(Guest(user_id, right, own_server), venue)
         if entry is Entry.NONE:
             raise forbidden("You may not take part in this meeting")

@@ -10,12 +10,16 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
+import structlog
 from aiohttp import web
 
+from appservice.faults import place
 from bridge.rtc import requests
 from bridge.rtc.authorization import Authorization
-from bridge.rtc.refusals import Refusal, not_json, too_large
+from bridge.rtc.refusals import Refusal, not_json, too_large, try_again
 from bridge.web.attempts import client_address
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 PREFIX = "/livekit"
 """Where the service stands below the public address."""
@@ -42,8 +46,8 @@ def routes(authorization: Authorization) -> list[web.RouteDef]:
     for path, answer in (("sfu/get", face.sfu_get), ("get_token", face.get_token)):
         found.append(web.post(f"{PREFIX}/{path}", _answering(answer)))
         found.append(web.options(f"{PREFIX}/{path}", _preflight))
-    # A client that gets anything but 404 here relies on it, and stays in the call for an hour if nobody acts.
-    found.append(web.route("*", f"{PREFIX}/delegate_delayed_leave", _unknown))
+    found.append(web.post(f"{PREFIX}/delegate_delayed_leave", _answering(face.delegate)))
+    found.append(web.options(f"{PREFIX}/delegate_delayed_leave", _preflight))
     return found
 
 
@@ -57,6 +61,13 @@ class _Face:
     async def get_token(self, body: bytes, address: str) -> dict[str, Any]:
         return await self._token(requests.get_token(body), address)
 
+    async def delegate(self, body: bytes, address: str) -> dict[str, Any]:
+        # A client that gets anything but 404 relies on it, and stays in the call for an hour if nobody acts.
+        if not await self._authorization.delegation_is_offered():
+            raise Refusal(404, "M_UNRECOGNIZED", "Delegation of delayed events is not offered here")
+        await self._authorization.delegate(requests.delegate_delayed_leave(body), address)
+        return {}
+
     async def _token(self, ask: requests.Ask, address: str) -> dict[str, Any]:
         granted = await self._authorization.grant(ask, address)
         return {"url": granted.url, "jwt": granted.jwt}
@@ -69,6 +80,10 @@ def _answering(answer: Answer) -> Callable[[web.Request], Awaitable[web.Response
             return _json(200, await answer(await _body(request), address))
         except Refusal as refusal:
             return _refused(refusal)
+        except Exception as error:
+            # The database is away, or a defect of ours; browsers may read the answer only with our headers.
+            log.error("rtc.failed", error=place(error))
+            return _refused(try_again("The call service cannot answer at the moment"))
 
     return handle
 
@@ -97,12 +112,6 @@ async def _healthy(_request: web.Request) -> web.Response:
 
 async def _preflight(_request: web.Request) -> web.Response:
     return web.Response(headers=_CORS)
-
-
-async def _unknown(request: web.Request) -> web.Response:
-    if request.method == "OPTIONS":
-        return web.Response(headers=_CORS)
-    return _refused(Refusal(404, "M_UNRECOGNIZED", "Delegation of delayed events is not offered here"))
 
 
 def _refused(refusal: Refusal) -> web.Response:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
+import structlog
+
+from appservice.faults import place
 from bridge.calls.model import Call
 from bridge.calls.ports import Admission, Provider, SfuUnreachable
 from bridge.providers.livekit import matrix_user
@@ -14,6 +17,8 @@ from bridge.rtc.passes import Pass
 from bridge.rtc.plain_tokens import PlainTokens
 from bridge.rtc.refusals import Refusal
 from bridge.rtc.routing import Route, RouteRefused
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 NamesOf = Callable[[Call, str, str], Awaitable[Names]]
 """``(call, identity in the SFU, identity for clients)``: who is shown as whom to the people in the native
@@ -66,6 +71,12 @@ class Switchboard:
         except Refusal as refusal:
             status = 503 if refusal.status >= 500 else 403
             raise RouteRefused(status, refusal.sentence) from refusal
+        except RouteRefused:
+            raise
+        except Exception as error:
+            # The database is away, or a defect of ours: no reason for clients to give up.
+            log.error("native.not_routed", error=place(error))
+            raise RouteRefused(503, "the bridge cannot say at the moment") from error
 
     async def _resumed(self, granted: Pass, admitted: Admitted) -> Route:
         """A session in a room that is not the one for now.

@@ -93,6 +93,19 @@ rtc_guards = sa.Table(
     sa.Column("restart_ts", sa.BigInteger, nullable=False),
 )
 
+rtc_leaves = sa.Table(
+    "rtc_leaves",
+    metadata,
+    sa.Column("room_id", sa.Text, primary_key=True),
+    sa.Column("identity", sa.Text, primary_key=True, comment="in the SFU"),
+    sa.Column("hashed", sa.Text, nullable=False, comment="in the SFU, if the membership is sticky"),
+    sa.Column("shard", sa.SmallInteger, nullable=False),
+    sa.Column("delay_id", sa.Text, nullable=False),
+    sa.Column("timeout_ms", sa.BigInteger, nullable=False),
+    sa.Column("restart_ts", sa.BigInteger, nullable=False),
+    sa.Column("patient_until_ts", sa.BigInteger, nullable=False),
+)
+
 rtc_natives = sa.Table(
     "rtc_natives",
     metadata,

@@ -40,9 +40,15 @@ async def test_killed_in_the_middle_of_sends_nothing_is_doubled_and_nothing_lost
         for _ in range(extent.rounds):
             await scene.let_happen()
             synapse.kill()
+            # As when their machine loses its power.
+            both = scene.rng.random() < 0.3
+            if both:
+                bridge.kill()
             # People go on typing: their clients repeat what they wrote until somebody takes it.
             await asyncio.sleep(scene.rng.uniform(0, 2))
             await synapse.start()
+            if both:
+                await bridge.start()
             assert await send_as_bot(synapse, bridge, room_id, txn_id) == first
             await scene.hush()
             await scene.settle(40)

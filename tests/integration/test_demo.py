@@ -80,7 +80,7 @@ async def test_without_credentials_the_demo_says_where_to_put_them(tmp_path: Pat
     async with demo(tmp_path, "--visio", "https://visio.example.org") as process:
         output = (await process.communicate())[0].decode()
     assert process.returncode == 2
-    assert "PASSERELLE_VISIO__CLIENT_ID and PASSERELLE_VISIO__CLIENT_SECRET" in output
+    assert "PASSERELLE_VISIO__CLIENT_ID, PASSERELLE_VISIO__CLIENT_SECRET" in output
     assert os.listdir(tmp_path) == []
 
 

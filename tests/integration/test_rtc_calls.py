@@ -207,6 +207,45 @@ async def test_who_may_only_listen_is_on_the_card_and_hidden_and_goes_with_their
     await until(lambda: any(server in said for said in salon.said()), 10)
 
 
+async def test_encryption_in_mid_call_moves_natives_out_and_visio_stays(
+    service: Service, alice: MatrixUser, sfu: Sfu
+) -> None:
+    salon = await salon_of(alice, service.bridge)
+    await salon.say("!visio")
+    card = await salon.card(lambda card: card.state == "open")
+    meeting = f"passerelle-{card.call['id']}"
+    async with await Visitor.by_link(card.url, "Jean"):
+        (jean,) = await inside(sfu, meeting, 1)
+        shown, key = bot_face(service, jean)
+        async with person(**await enter(service, alice, salon)) as here:
+            await here.sees(shown)
+            await alice.set_state(salon.room_id, "m.room.encryption", {"algorithm": "m.megolm.v1.aes-sha2"})
+            await inside(sfu, alias(salon.room_id), 1)
+            await here.sees()
+            assert await inside(sfu, meeting, 1) == [jean]
+            await until_empty(alice, salon, key)
+
+
+async def test_the_first_native_participant_may_open_the_meeting(
+    make_bridge: MakeBridge, session: aiohttp.ClientSession, alice: MatrixUser
+) -> None:
+    bridge = make_bridge({"rtc": {"enabled": True, "open": "always"}})
+    await bridge.start()
+    service = Service(bridge, session)
+    salon = await salon_of(alice, bridge)
+    membership = {
+        "application": "m.call",
+        "call_id": "",
+        "device_id": DEVICE,
+        "focus_active": {"type": "livekit", "focus_selection": "multi_sfu"},
+        "foci_preferred": [{"type": "livekit", "livekit_service_url": f"{bridge.public_url}/livekit"}],
+    }
+    await alice.set_state(salon.room_id, MEMBER_TYPE, membership, f"_{alice.user_id}_{DEVICE}_m.call")
+    async with person(**await enter(service, alice, salon)) as here:
+        card = await salon.card(lambda card: card.state == "active")
+        await until(lambda: here.room.name == f"passerelle-{card.call['id']}", 20)
+
+
 async def inside(sfu: Sfu, sfu_room: str, count: int) -> list[str]:
     """Wait until so many are in an SFU room; who they are."""
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from urllib.parse import quote
 
 import aiohttp
 import pytest
 
 from bridge.demo.matrix_user import MatrixUser
 from bridge.demo.peers.livekit import LiveKit
-from bridge.rtc.identities import alias, hashed_identity
+from bridge.rtc.identities import ROOM_SLOT, alias, hashed_identity
+from bridge.rtc.membership import MEMBER_TYPE
 from bridge.sfu.client import Sfu
 from bridge.sfu.tokens import ApiKey
 from tests.conftest import MakeBridge
@@ -129,7 +131,7 @@ async def test_without_the_gateway_tokens_open_the_sfu_itself(
     assert claims(answer)["exp"] - claims(answer)["nbf"] <= 61
 
 
-async def test_browsers_may_ask_and_delegation_is_not_offered(
+async def test_browsers_may_ask_and_delegation_is_offered(
     service: Service, session: aiohttp.ClientSession
 ) -> None:
     base = f"{service.bridge.public_url}/livekit"
@@ -142,4 +144,29 @@ async def test_browsers_may_ask_and_delegation_is_not_offered(
     async with session.head(f"{base}/healthz") as answer:
         assert answer.status == 200
     status, body = await service.post("delegate_delayed_leave", {})
-    assert (status, body["errcode"]) == (404, "M_UNRECOGNIZED")
+    assert (status, body["errcode"]) == (400, "M_BAD_JSON")
+
+
+async def test_a_leave_that_was_handed_over_is_sent_for_whoever_vanishes(
+    service: Service, alice: MatrixUser
+) -> None:
+    room = await alice.create_room(power_levels={"events": {MEMBER_TYPE: 0}})
+    key = f"_{alice.user_id}_{DEVICE}_m.call"
+    await alice.set_state(room, MEMBER_TYPE, {"application": "m.call", "device_id": DEVICE}, key)
+    path = f"/v3/rooms/{quote(room)}/state/{MEMBER_TYPE}/{quote(key)}"
+    delay = await alice.request("PUT", path, {}, **{"org.matrix.msc4140.delay": "3600000"})
+    _, answer = await service.sfu_get(alice, room)
+    async with person(**door(answer)):
+        body = {
+            "room_id": room,
+            "slot_id": ROOM_SLOT,
+            "openid_token": await openid(alice),
+            "member": {"id": "m", "claimed_user_id": alice.user_id, "claimed_device_id": DEVICE},
+            "delay_id": delay["delay_id"],
+            "delay_timeout": 3_600_000,
+        }
+        assert await service.post("delegate_delayed_leave", body) == (200, {})
+        assert await alice.state(room, MEMBER_TYPE, key) != {}
+    await alice.wait_for(
+        room, lambda event: event.get("state_key") == key and event["content"] == {}, timeout=60
+    )

@@ -337,15 +337,17 @@ def test_a_database_that_the_bridge_has_never_used_is_told_as_such(
 
 
 @pytest.mark.parametrize("headless", [True, False])
-def test_the_demo_is_started_with_its_option(
+def test_the_demo_is_started_with_its_options(
     passerelle: Passerelle, monkeypatch: pytest.MonkeyPatch, headless: bool
 ) -> None:
-    seen: list[bool] = []
+    seen: list[tuple[bool, str]] = []
 
-    def main(*, headless: bool) -> int:
-        seen.append(headless)
+    def main(*, headless: bool, visio: str) -> int:
+        seen.append((headless, visio))
         return 3
 
     stand_in(monkeypatch, demo, "story", main=main)
-    assert passerelle("demo", *(["--headless"] if headless else [])).exit_code == 3
-    assert seen == [headless]
+    options = ["--headless"] if headless else []
+    assert passerelle("demo", *options).exit_code == 3
+    assert passerelle("demo", *options, "--visio", "none").exit_code == 3
+    assert seen == [(headless, "stand-in"), (headless, "none")]

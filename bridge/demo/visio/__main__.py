@@ -39,6 +39,7 @@ def main() -> int:
             f"  url: {visio.url}\n"
             f"  client_id: {visio.application.client_id}\n"
             f"  client_secret: {visio.application.client_secret}\n"
+            f"  service_email: {SERVICE_EMAIL}\n"
             f"# accounts: {', '.join([SERVICE_EMAIL, *given.user])}",
             flush=True,
         )

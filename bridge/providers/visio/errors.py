@@ -62,6 +62,17 @@ class UnknownUser(VisioFailure):
     )
 
 
+class ServiceUnknown(VisioFailure):
+    """Visio has no account for the service; whoever asked can do nothing about that."""
+
+    CAUSE = "misconfigured"
+    ADVICE = (
+        "Visio has no active account with the address of the service account; make that account in Visio, or"
+        " write the address of one that is there as visio.service_email (left out, it is appservice.bot at"
+        " homeserver.server_name)"
+    )
+
+
 class DomainRefused(VisioFailure):
     """The application may not act for addresses of that domain (403 at the token address)."""
 
@@ -69,6 +80,16 @@ class DomainRefused(VisioFailure):
     ADVICE = (
         "the application may not act for addresses of that domain; add the domain to the application in"
         " Visio's admin"
+    )
+
+
+class ServiceDomainRefused(VisioFailure):
+    """The application may not act for the service account, whose domain is not whoever asked's."""
+
+    CAUSE = "misconfigured"
+    ADVICE = (
+        "the application may not act for the domain of the service account (visio.service_email); add that"
+        " domain to the application in Visio's admin"
     )
 
 

@@ -237,6 +237,6 @@ def _adds_a_slash(url: str, location: str) -> bool:
 def _host_of(url: str, location: str) -> str:
     """Where a redirection leads, fit for the log: without user-info; empty if it is no address."""
     try:
-        return (urlsplit(urljoin(url, location)).hostname or "")[:_LONGEST_HOST]
+        return urlsplit(urljoin(url, location)).netloc.rpartition("@")[2][:_LONGEST_HOST]
     except ValueError:
         return ""

@@ -20,7 +20,14 @@ from bridge.providers.livekit import matrix_user
 from bridge.providers.visio.answers import VisioRoom
 from bridge.providers.visio.api import VisioApi
 from bridge.providers.visio.appearance import attributes, vouched
-from bridge.providers.visio.errors import DomainRefused, EmailUnclear, ForeignLink, UnknownUser
+from bridge.providers.visio.errors import (
+    DomainRefused,
+    EmailUnclear,
+    ForeignLink,
+    ServiceDomainRefused,
+    ServiceUnknown,
+    UnknownUser,
+)
 from bridge.providers.visio.http import VisioHttp
 from bridge.providers.visio.links import VisioLinks
 from bridge.providers.visio.participants import is_person, nameless, sight
@@ -199,14 +206,26 @@ class VisioProvider:
     async def _make(self, user_id: str) -> Meeting:
         """A meeting in the user's name, or in the service account's where the settings say so."""
         ownership, level = self._parts.ownership, self._parts.access_level
+        if ownership.addresses is None:
+            return await self._make_for_service(ownership.own(user_id))
         try:
             room = await self._api.create(ownership.own(user_id), level)
-            return self._meeting(room, ownerless=ownership.addresses is None)
         except (UnknownUser, EmailUnclear, DomainRefused) as failure:
-            if ownership.addresses is None or ownership.service is None:
+            if ownership.service is None:
                 raise
             log.info("visio.service_account", cause=failure.cause)
-            return self._meeting(await self._api.create(ownership.service, level), ownerless=True)
+            return await self._make_for_service(ownership.service)
+        return self._meeting(room, ownerless=False)
+
+    async def _make_for_service(self, email: str) -> Meeting:
+        # What Visio says of the service account is no news about whoever asked.
+        try:
+            room = await self._api.create(email, self._parts.access_level)
+        except UnknownUser as failure:
+            raise ServiceUnknown(failure.said) from failure
+        except DomainRefused as failure:
+            raise ServiceDomainRefused(failure.said) from failure
+        return self._meeting(room, ownerless=True)
 
     def _meeting(self, room: VisioRoom, *, ownerless: bool) -> Meeting:
         url = room.url or f"{self._parts.url.rstrip('/')}/{room.slug}"

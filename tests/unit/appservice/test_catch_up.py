@@ -35,9 +35,8 @@ async def went_away(one: Service, homeserver: FakeHomeserver) -> Rule:
 
 async def outage(one: Service, homeserver: FakeHomeserver) -> None:
     """The homeserver goes away and comes back; everything that comes of it is done."""
-    pings = homeserver.count("ping")
     (await went_away(one, homeserver)).times = 0
-    await until(lambda: homeserver.count("ping") > pings)
+    await until(lambda: one.runtime.gate.is_open and one.runtime.link._caught_up.is_set())
     await one.idle()
 
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from appservice import link as module
 from tests.support.application import App, event, service
-from tests.support.fake_homeserver import FakeHomeserver, cut
+from tests.support.fake_homeserver import FakeHomeserver, Hold, cut
 from tests.support.waiting import until
 from tests.unit.appservice.test_catch_up import joined, outage, went_away, written
 
@@ -27,6 +29,24 @@ async def test_at_the_start_what_was_lost_lately_is_looked_for(
     homeserver.timelines["!room:hs"] = [lost := written()]
     async with service(database_url, homeserver, app := App()):
         await until(lambda: app.handled == [lost["event_id"]])
+
+
+async def test_at_the_start_what_was_lost_comes_before_what_is_pushed(
+    sqlite_url: str, homeserver: FakeHomeserver
+) -> None:
+    async with service(sqlite_url, homeserver) as one:
+        await joined(one, homeserver)
+    lost, pushed = written(), written()
+    homeserver.timelines["!room:hs"] = [lost]
+    hold = Hold()
+    homeserver.misbehave(hold, "messages")
+    async with service(sqlite_url, homeserver, app := App()) as again:
+        await hold.holds.wait()
+        taking = asyncio.create_task(again.take(pushed))
+        hold.release.set()
+        await taking
+        await again.idle()
+        assert app.handled == [lost["event_id"], pushed["event_id"]]
 
 
 async def test_one_request_that_fails_by_itself_has_nothing_read(

@@ -6,13 +6,17 @@ import asyncio
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from appservice.ownership import NotOwner
 from bridge.calls.model import Call, CallState, DialIn, EndReason
 from bridge.calls.ports import Meeting, ProviderFailure, SfuUnreachable, Sight
+from bridge.store.records import encode_call
+from bridge.store.tables import calls
 from tests.support.office import ROOM, T0, TIMINGS, Office, a_call, seen
 
 LINK = "https://visio.example/abc-defg-hij"
+NEW_ROOM = "!new:hs"
 SLUG, UUID = "abc-defg-hij", "0b0e0a0d"
 
 
@@ -286,3 +290,25 @@ async def test_a_meeting_made_for_a_room_that_went_to_another_replica_is_counted
     monkeypatch.setattr(office.provider, "open", made)
     assert await office.look() == {"c1": None}
     assert office.reconciler.opening.unlinked == 1
+
+
+async def test_the_card_of_a_room_that_is_replaced_while_the_meeting_is_made_stands_in_the_new_one(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await office.begin(a_call(CallState.OPENING))
+    make = office.provider.open
+
+    async def moved_meanwhile(call: Call) -> Meeting:
+        monkeypatch.undo()
+        after = call.but(room_id=NEW_ROOM, version=call.version + 1)
+        columns = {"room_id": NEW_ROOM, "version": after.version, "call": encode_call(after)}
+        async with office.database.begin() as connection:
+            await connection.execute(sa.update(calls).where(calls.c.id == call.id).values(columns))
+        return await make(call)
+
+    monkeypatch.setattr(office.provider, "open", moved_meanwhile)
+    assert await office.look() == {"c1": office.now}
+    assert await office.cards() == []
+    await office.look()
+    assert await office.cards() == []
+    assert len(await office.cards(NEW_ROOM)) == 1

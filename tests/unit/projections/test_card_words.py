@@ -282,7 +282,7 @@ def test_a_followed_meeting_that_is_let_go_of_is_not_said_to_be_over() -> None:
     assert body(call) == (
         "Fin du suivi de la visio\n"
         "De 10 h 02 à 10 h 47 (heure de Paris), 45 min. 12 personnes sont venues.\n"
-        "Ce salon ne suit plus la réunion, qui peut continuer.\n"
+        "Ce salon ne suit plus la réunion, qui continue peut-être.\n"
         "Nouvelle réunion : écrivez !visio"
     )
     assert body(call, EN).splitlines()[0] == "Meeting no longer followed here"
@@ -290,7 +290,7 @@ def test_a_followed_meeting_that_is_let_go_of_is_not_said_to_be_over() -> None:
 
 
 def test_a_meeting_that_the_room_lets_go_of_is_said_to_go_on() -> None:
-    line = "Ce salon ne suit plus la réunion, qui peut continuer."
+    line = "Ce salon ne suit plus la réunion, qui continue peut-être."
     assert line in body(ENDED.but(adopted=True))
     assert line in body(ENDED.but(end_reason=EndReason.UNTIED))
     assert line not in body(ENDED)
@@ -313,10 +313,14 @@ def test_where_nobody_can_tell_who_is_in_nothing_is_said_about_it() -> None:
     assert body(twelve_hours) == (
         "Fin du suivi de la visio\n"
         "Le lien est resté affiché ici de 10 h 02 à 22 h 02 (heure de Paris).\n"
-        "Ce salon ne suit plus la réunion, qui peut continuer.\n"
+        "Ce salon ne suit plus la réunion, qui continue peut-être.\n"
         "Nouvelle réunion : écrivez !visio"
     )
     assert body(twelve_hours, EN).splitlines()[1] == "The link stood here from 10:02 to 22:02 (Paris time)."
+    at_once = twelve_hours.but(ended_ts=TEN_OH_TWO + MINUTE // 2, end_reason=EndReason.COMMAND)
+    assert body(at_once).splitlines()[1] == (
+        "Le lien est resté affiché ici moins d’une minute, à 10 h 02 (heure de Paris)."
+    )
 
 
 def test_a_link_that_cannot_be_followed_is_not_said_to_be_bad() -> None:

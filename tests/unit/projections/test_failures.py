@@ -28,7 +28,7 @@ def test_what_only_an_administrator_can_mend_is_reported_and_not_tried_again() -
     broken = FAILED.but(failure="sfu_refused")
     assert body(broken, dataclasses.replace(FR, support="https://aide.example")) == (
         "Visio impossible : Point budget\n"
-        "La configuration de Visio est en panne. Aucune réunion n’est ouverte.\n"
+        "La configuration du service Visio est incorrecte. Aucune réunion n’est ouverte.\n"
         "Réessayer n’y changera rien ; signalez-le : https://aide.example\n"
         "Réf. k3x9"
     )

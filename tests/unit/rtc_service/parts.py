@@ -9,6 +9,7 @@ from appservice.federation.errors import LookupFailed, TokenRefused
 from bridge.calls.model import Call, CallState
 from bridge.policy import Policy
 from bridge.rtc.authorization import Addresses, Authorization, Gate
+from bridge.rtc.delegation import Delegation
 from bridge.rtc.doorkeeper import Doorkeeper
 from bridge.rtc.identities import ROOM_SLOT
 from bridge.rtc.passes import Passes
@@ -82,12 +83,15 @@ class House:
     failure: LookupFailed | None = None
     looked_up: list[str] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
+    fault: Exception | None = None
     present: frozenset[str] = frozenset({"example.org", "other.example"})
     rules: Mapping[str, str] = field(default_factory=dict)
     sfu: SfuWithoutServer = field(default_factory=SfuWithoutServer)
     passes: Passes = field(default_factory=lambda: Passes(SECRET, lambda: NOW))
 
     async def view(self, room_id: str) -> RoomView:
+        if self.fault is not None:
+            raise self.fault
         return self.rooms.get(room_id, RoomView(room_id))
 
     async def member(self, room_id: str, user_id: str) -> RoomMember:
@@ -112,7 +116,10 @@ class House:
         return PlainTokens(self.sfu, KEY, lambda: NOW)
 
     def authorization(
-        self, gate: Gate = "rooms_with_bot", restraint: Restraint | None = None
+        self,
+        gate: Gate = "rooms_with_bot",
+        restraint: Restraint | None = None,
+        delegation: Delegation | None = None,
     ) -> Authorization:
         return Authorization(
             verifier=self,
@@ -123,6 +130,7 @@ class House:
             gate=gate,
             restraint=restraint,
             on_refused=lambda room, server: self.refused.append((room, server)),
+            delegation=delegation,
         )
 
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import jwt
 import pytest
 
 from appservice.federation.errors import AddressRefused, ServerTooSlow, WrongServer
 from bridge.rtc.authorization import Authorization, Granted
+from bridge.rtc.delegation import Delegation
 from bridge.rtc.identities import alias, hashed_identity, listening_identity
 from bridge.rtc.refusals import Refusal
 from bridge.rtc.requests import Ask, Delay
@@ -181,3 +182,47 @@ async def test_a_user_who_asks_without_end_is_slowed_down() -> None:
 async def test_a_leave_that_nobody_would_send_is_not_taken_over() -> None:
     ask = ask_of(delay=Delay("syd_1", 8000))
     assert await refused(House().authorization(), ask) == (400, "M_BAD_JSON")
+
+
+class Desk:
+    """Stands for the delegation."""
+
+    def __init__(self) -> None:
+        self.offered = True
+        self.taken: list[tuple[str, str, str, Delay]] = []
+
+    async def is_offered(self) -> bool:
+        return self.offered
+
+    async def take(self, room_id: str, identity: str, hashed: str, delay: Delay) -> None:
+        self.taken.append((room_id, identity, hashed, delay))
+
+
+LEAVE = Delay("syd_1", 8000)
+
+
+def with_desk(house: House, desk: Desk) -> Authorization:
+    return house.authorization(delegation=cast(Delegation, cast(Any, desk)))
+
+
+async def test_a_leave_is_taken_over_under_both_identities() -> None:
+    desk = Desk()
+    authorization = with_desk(House(), desk)
+    await authorization.delegate(ask_of(member_id="m1", claimed_user_id=ALICE, delay=LEAVE), ADDRESS)
+    await authorization.grant(ask_of(delay=LEAVE), ADDRESS)
+    hashed = hashed_identity(ALICE, "PHONE", "m1")
+    assert desk.taken == [(ROOM, f"{ALICE}:PHONE", hashed, LEAVE), (ROOM, f"{ALICE}:PHONE", "", LEAVE)]
+
+
+@pytest.mark.parametrize("rules", [{"other.example": "subscribe"}, {"other.example": "publish"}])
+async def test_leaves_of_other_homeservers_and_of_listeners_are_not_taken_over(
+    rules: dict[str, str],
+) -> None:
+    desk = Desk()
+    authorization = with_desk(House(rules=rules), desk)
+    ask = ask_of("bob", member_id="m1", claimed_user_id=BOB, delay=LEAVE)
+    with pytest.raises(Refusal) as caught:
+        await authorization.delegate(ask, ADDRESS)
+    assert (caught.value.status, caught.value.errcode) == (403, "M_FORBIDDEN")
+    assert await refused(authorization, ask) == (400, "M_BAD_JSON")
+    assert desk.taken == []

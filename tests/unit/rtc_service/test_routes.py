@@ -77,11 +77,13 @@ async def test_guessing_ends_with_a_limit(service: aiohttp.ClientSession) -> Non
         assert (await answer.json())["retry_after_ms"] == 60_000
 
 
-async def test_delegation_is_unknown_in_every_way(service: aiohttp.ClientSession) -> None:
+async def test_where_delegation_is_not_offered_clients_learn_it_whatever_they_send(
+    service: aiohttp.ClientSession,
+) -> None:
     async with service.options("delegate_delayed_leave") as answer:
         assert answer.status == 200
-    for method in ("GET", "POST"):
-        async with service.request(method, "delegate_delayed_leave") as answer:
+    for body in (b"", b"{not json", b"{}"):
+        async with service.post("delegate_delayed_leave", data=body) as answer:
             assert answer.status == 404
             assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
@@ -94,3 +96,11 @@ async def test_it_is_healthy_and_takes_only_posts(service: aiohttp.ClientSession
         assert answer.status == 405
     async with service.options("get_token") as answer:
         assert answer.headers["Access-Control-Allow-Methods"] == "POST"
+
+
+async def test_a_fault_of_ours_is_worth_another_try(service: aiohttp.ClientSession, house: House) -> None:
+    house.fault = OSError("the database is away")
+    async with service.post("sfu/get", json=SFU_GET) as answer:
+        assert answer.status == 503
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert "database" not in await answer.text()

@@ -120,3 +120,8 @@ async def test_an_sfu_that_is_away_ends_no_attempts() -> None:
     meetings = Meetings()
     meetings.away = True
     assert await refused(House(rooms={ROOM: view(call())}), pass_of(), meetings=meetings) == 503
+
+
+async def test_a_fault_of_ours_ends_no_attempts() -> None:
+    house = House(fault=OSError("the database is away"))
+    assert await refused(house, pass_of()) == 503

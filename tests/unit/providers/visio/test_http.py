@@ -94,7 +94,7 @@ async def test_of_a_redirection_the_log_is_told_the_host_alone() -> None:
     async with before(elsewhere) as (http, _):
         with pytest.raises(Redirected) as failure:
             await http.order(POST)
-    assert failure.value.said == "it redirects to evil.example"
+    assert failure.value.said == "it redirects to evil.example:8443"
 
 
 async def test_slashes_are_taken_off_once() -> None:

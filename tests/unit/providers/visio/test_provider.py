@@ -20,6 +20,8 @@ from bridge.providers.visio.errors import (
     DomainRefused,
     EmailUnclear,
     ForeignLink,
+    ServiceDomainRefused,
+    ServiceUnknown,
     UnknownUser,
     Unreachable,
 )
@@ -105,6 +107,21 @@ async def test_for_people_whom_visio_does_not_know_the_settings_decide(
         meeting = await ours.open(opening(started_by=user_id))
     assert visio.room_of(meeting.url).role_of(visio.service) == "owner"
     assert meeting.ownerless, "nobody logs in as the service account"
+
+
+@pytest.mark.parametrize("addresses", [None, PEOPLE])
+async def test_nobody_is_told_to_sign_in_because_the_service_account_is_unknown(
+    make_visio: MakeVisio, addresses: Addresses | None
+) -> None:
+    visio = make_visio()
+    async with provider(visio, ownership=Ownership(addresses, "nobody@example.org")) as ours:
+        with pytest.raises(ServiceUnknown, match="visio.service_email") as failure:
+            await ours.open(opening(started_by="@stranger:example.org"))
+        assert (failure.value.cause, failure.value.retry) == ("misconfigured", False)
+        visio.application.domains = ("elsewhere.example",)
+        with pytest.raises(ServiceDomainRefused, match="visio.service_email") as failure:
+            await ours.open(opening(started_by="@stranger:example.org"))
+        assert (failure.value.cause, failure.value.retry) == ("misconfigured", False)
 
 
 async def test_other_failures_are_not_covered_up_by_the_service_account(make_visio: MakeVisio) -> None:
