@@ -75,8 +75,8 @@ class Visio(Section):
     )
     service_email: Annotated[str, AfterValidator(_email)] | None = Field(
         default=None,
-        description="E-mail address of the service account in Visio. Left out: appservice.bot at"
-        " homeserver.server_name.",
+        description="E-mail address of the service account, which has to exist in Visio. Left out:"
+        " appservice.bot at homeserver.server_name.",
         examples=["visio@example.org"],
     )
     emails: Emails = Field(

@@ -149,9 +149,9 @@ class RealVisio:
         if missing := [name for name in REAL_NEEDS if not os.environ.get(name)]:
             raise VenueUnknown(
                 f"The environment lacks {', '.join(missing)}.\n"
-                "A real Visio needs the id and the secret of an application there, and the e-mail address of the\n"
-                "account that the meetings shall belong to. To see who is in, set PASSERELLE_SFU__URL,\n"
-                "PASSERELLE_SFU__KEY and PASSERELLE_SFU__SECRET to those of its SFU too."
+                "A real Visio needs the id and the secret of an application there, and the e-mail address\n"
+                "of the account that the meetings shall belong to. To see who is in, set\n"
+                "PASSERELLE_SFU__URL, PASSERELLE_SFU__KEY and PASSERELLE_SFU__SECRET to those of its SFU too."
             )
         section = {"url": url.rstrip("/"), "access_level": "public"}
         settings: dict[str, Any] = {"calls": {"provider": "visio"}, "visio": section}

@@ -18,7 +18,7 @@ from bridge.demo.matrix_user import MatrixUser
 from bridge.demo.peers.ports import HOST
 from tests.browser.guest import ARTEFACTS, WATCH_CONNECTIONS, Received
 from tests.browser.rtc.devices import MEDIA, own_camera
-from tests.support.waiting import until
+from tests.browser.rtc.patience import PATIENCE, wait_until
 
 FRAME = "element-call"
 
@@ -153,16 +153,16 @@ class ElementCall:
 
     # What they do
 
-    async def joined(self, timeout: float = 30) -> Self:
+    async def joined(self) -> Self:
         """Wait until Element Call is in the call and has sent its membership."""
         leave = self.widget.get_by_test_id("incall_leave")
-        await expect(leave).to_be_visible(timeout=timeout * 1000)
+        await expect(leave).to_be_visible(timeout=PATIENCE * 1000)
         return self
 
     async def hang_up(self) -> None:
         """Press Element Call's button, and wait until it has closed itself."""
         await self.widget.get_by_test_id("incall_leave").click()
-        await expect(self.page.locator(f"iframe[name={FRAME}]")).to_have_count(0, timeout=20_000)
+        await expect(self.page.locator(f"iframe[name={FRAME}]")).to_have_count(0, timeout=PATIENCE * 1000)
 
     async def crash(self) -> None:
         """End the page's process at once; nothing can be sent any more."""
@@ -213,7 +213,7 @@ class ElementCall:
         """The first picture with a name that begins like this."""
         return next((tile for tile in await self.tiles() if tile.name.startswith(name)), None)
 
-    async def sees(self, *names: str, timeout: float = 30) -> None:
+    async def sees(self, *names: str) -> None:
         """Wait until there is a running picture with each of these names, and more frames arrive."""
         before: dict[str, int] = {}
 
@@ -227,15 +227,24 @@ class ElementCall:
                 for name, tile in zip(names, found, strict=True)
             )
 
-        await until(all_running, timeout=timeout, poll=0.1)
+        await wait_until(all_running)
 
-    async def sees_nobody_called(self, name: str, timeout: float = 30) -> None:
+    async def sees_several(self, name: str, count: int) -> None:
+        """Wait until there are this many running pictures with the same name."""
+
+        async def all_running() -> bool:
+            running = [tile for tile in await self.tiles() if tile.name.startswith(name) and tile.frames >= 3]
+            return len(running) == count
+
+        await wait_until(all_running)
+
+    async def sees_nobody_called(self, name: str) -> None:
         """Wait until no picture has this name."""
 
         async def gone() -> bool:
             return await self.tile(name) is None
 
-        await until(gone, timeout=timeout, poll=0.1)
+        await wait_until(gone)
 
     async def watch_gaps(self) -> None:
         """Begin to measure how long no media arrives; see `longest_gap_ms`."""
@@ -244,15 +253,6 @@ class ElementCall:
     async def longest_gap_ms(self) -> float:
         """The longest time without one more packet of sound or picture, since `watch_gaps`."""
         return cast(float, await self._frame().evaluate("() => window.gaps.longest"))
-
-    async def sees_a_screen_of(self, name: str, timeout: float = 30) -> None:
-        """Wait until there is a second running picture with this name."""
-
-        async def there() -> bool:
-            running = [tile for tile in await self.tiles() if tile.name.startswith(name) and tile.frames > 0]
-            return len(running) >= 2
-
-        await until(there, timeout=timeout, poll=0.1)
 
     async def peer_connections(self) -> int:
         """How many WebRTC connections Element Call has made so far."""
@@ -273,7 +273,7 @@ class ElementCall:
         """What was decoded so far, from everybody."""
         return Received(**await self._frame().evaluate(RECEIVED))
 
-    async def hears(self, timeout: float = 30) -> None:
+    async def hears(self) -> None:
         """Wait until audible sound has arrived, counted from now."""
         before = await self.received()
 
@@ -281,7 +281,7 @@ class ElementCall:
             now = await self.received()
             return now.sound >= before.sound + 10 and now.energy > before.energy
 
-        await until(heard, timeout=timeout, poll=0.1)
+        await wait_until(heard)
 
     async def passes_axe(self) -> None:
         """Check our page, not Element Call, with axe."""

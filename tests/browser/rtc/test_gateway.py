@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tests.browser.rtc.gateway_scene import Scene, meet
-from tests.support.waiting import until
+from tests.browser.rtc.patience import wait_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -35,7 +35,7 @@ async def test_screens_are_shared_both_ways(scene: Scene) -> None:
     await visio.sees_screen_of(call.identity)
     await call.stop_sharing()
     await visio.share_screen()
-    await call.sees_a_screen_of("Marie")
+    await call.sees_several("Marie", 2)
 
 
 async def test_two_whom_one_matrix_user_carries_are_two_tiles(scene: Scene) -> None:
@@ -44,11 +44,7 @@ async def test_two_whom_one_matrix_user_carries_are_two_tiles(scene: Scene) -> N
     marie = await scene.visio("Marie", shown_as=bot, device_id="V1")
     jean = await scene.visio("Jean", shown_as=bot, device_id="V2")
     (call,) = await scene.call(alice)
-
-    async def two_tiles_run() -> bool:
-        return len([tile for tile in await call.tiles() if tile.name == "Visio" and tile.frames >= 3]) == 2
-
-    await until(two_tiles_run, timeout=30, poll=0.1)
+    await call.sees_several("Visio", 2)
     await marie.sees_and_hears(call.identity, jean.identity)
     await jean.sees_and_hears(call.identity, marie.identity)
 
@@ -112,9 +108,9 @@ async def test_signalling_that_ends_for_a_while_does_not_stop_the_media(scene: S
         now = await call.received()
         return now.frames >= before.frames + 3 and now.sound >= before.sound + 10
 
-    await until(media_go_on, timeout=20, poll=0.1)
+    await wait_until(media_go_on)
     await scene.service.open()
-    await until(lambda: scene.service.gateway.connections(room_id=scene.room_id), timeout=30)
+    await wait_until(lambda: scene.service.gateway.connections(room_id=scene.room_id))
     await meet(call, visio, "Marie")
     assert await call.peer_connections() == connections
     # The new signalling is more than an open socket: somebody who comes now sees them.
@@ -125,6 +121,6 @@ async def test_signalling_that_ends_for_a_while_does_not_stop_the_media(scene: S
 async def test_no_host_but_those_of_this_machine_is_asked_for_anything(scene: Scene) -> None:
     (alice,) = await scene.people("Alice")
     (call,) = await scene.call(alice)
-    await until(call.ice_servers)
+    await wait_until(call.ice_servers)
     assert not any(await call.ice_servers())
     assert call.foreign_requests() == []

@@ -8,7 +8,6 @@ import pytest
 
 from tests.browser.rtc.bridge_scene import GHOSTS_STAY_OUT, House, shows
 from tests.browser.rtc.gateway_scene import meet
-from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -40,11 +39,7 @@ async def test_where_ghosts_cannot_be_invited_the_bot_stands_for_everybody_in_vi
     marie = await house.visio(card, "Marie Curie")
     jean = await house.visio(card, "Jean", known=False)
     (call,) = await house.call(salon, alice)
-
-    async def two_tiles_run() -> bool:
-        return len([tile for tile in await call.tiles() if tile.name == "Visio" and tile.frames >= 3]) == 2
-
-    await until(two_tiles_run, timeout=30, poll=0.1)
+    await call.sees_several("Visio", 2)
     await call.hears()
     await marie.sees_and_hears(call.identity, jean.identity)
     await jean.sees_and_hears(call.identity, marie.identity)
@@ -77,4 +72,4 @@ async def test_screens_are_shared_both_ways(house: House) -> None:
     await visio.sees_screen_of(call.identity)
     await call.stop_sharing()
     await visio.share_screen()
-    await call.sees_a_screen_of("Marie Curie")
+    await call.sees_several("Marie Curie", 2)

@@ -68,6 +68,6 @@ async def test_after_the_sfu_was_restarted_everybody_is_together_again(
     await meet(call, marie, "Marie Curie")
     livekit.kill()
     await livekit.start()
-    await marie.sees_and_hears(call.identity, timeout=60)
+    await marie.sees_and_hears(call.identity)
     await meet(call, marie, "Marie Curie")
     await salon.card(shows("Alice", "Marie Curie"))

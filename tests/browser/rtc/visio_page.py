@@ -12,7 +12,7 @@ from bridge.demo.client.server import ClientServer
 from tests.browser.guest import WATCH_CONNECTIONS
 from tests.browser.rtc.devices import MEDIA, own_camera
 from tests.browser.rtc.element_call import crash
-from tests.support.waiting import until
+from tests.browser.rtc.patience import wait_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class VisioPage:
         found = await self.page.evaluate("() => window.visio.arrived()")
         return {identity: Arrived(**arrived) for identity, arrived in found.items()}
 
-    async def sees_and_hears(self, *identities: str, timeout: float = 30) -> None:
+    async def sees_and_hears(self, *identities: str) -> None:
         """Wait until frames and audible sound of each of these arrive, counted from now."""
         before = await self.arrived()
 
@@ -96,24 +96,24 @@ class VisioPage:
             now = await self.arrived()
             return all(_more(before.get(identity), now.get(identity)) for identity in identities)
 
-        await until(all_there, timeout=timeout, poll=0.1)
+        await wait_until(all_there)
 
-    async def sees_screen_of(self, identity: str, timeout: float = 30) -> None:
+    async def sees_screen_of(self, identity: str) -> None:
         """Wait until frames of their shared screen arrive."""
 
         async def there() -> bool:
             arrived = (await self.arrived()).get(identity)
             return arrived is not None and arrived.screen > 0
 
-        await until(there, timeout=timeout, poll=0.1)
+        await wait_until(there)
 
-    async def is_with(self, *identities: str, timeout: float = 30) -> None:
+    async def is_with(self, *identities: str) -> None:
         """Wait until the others are exactly these."""
 
         async def so() -> bool:
             return set(await self.arrived()) == set(identities)
 
-        await until(so, timeout=timeout, poll=0.1)
+        await wait_until(so)
 
 
 def _more(before: Arrived | None, now: Arrived | None) -> bool:
