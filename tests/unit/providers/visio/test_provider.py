@@ -115,13 +115,13 @@ async def test_nobody_is_told_to_sign_in_because_the_service_account_is_unknown(
 ) -> None:
     visio = make_visio()
     async with provider(visio, ownership=Ownership(addresses, "nobody@example.org")) as ours:
-        with pytest.raises(ServiceUnknown, match=r"visio\.service_email") as failure:
+        with pytest.raises(ServiceUnknown, match=r"visio\.service_email") as unknown:
             await ours.open(opening(started_by="@stranger:example.org"))
-        assert (failure.value.cause, failure.value.retry) == ("misconfigured", False)
+        assert (unknown.value.cause, unknown.value.retry) == ("misconfigured", False)
         visio.application.domains = ("elsewhere.example",)
-        with pytest.raises(ServiceDomainRefused, match=r"visio\.service_email") as failure:
+        with pytest.raises(ServiceDomainRefused, match=r"visio\.service_email") as refused:
             await ours.open(opening(started_by="@stranger:example.org"))
-        assert (failure.value.cause, failure.value.retry) == ("misconfigured", False)
+        assert (refused.value.cause, refused.value.retry) == ("misconfigured", False)
 
 
 async def test_other_failures_are_not_covered_up_by_the_service_account(make_visio: MakeVisio) -> None:
