@@ -73,6 +73,8 @@ peers: $(VENV)/.installed
 peers-for-tests: $(VENV)/.installed
 	$(call step,PostgreSQL and Chromium)
 	@$(BIN)/python -m bridge.demo.peers postgres chromium
+	$(call step,Element Call and the page around it)
+	@$(BIN)/python -m bridge.demo.client
 
 # --- running
 

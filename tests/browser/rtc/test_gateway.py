@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from tests.browser.rtc.gateway_scene import Scene, meet
@@ -47,32 +45,6 @@ async def test_two_whom_one_matrix_user_carries_are_two_tiles(scene: Scene) -> N
     await call.sees_several("Visio", 2)
     await marie.sees_and_hears(call.identity, jean.identity)
     await jean.sees_and_hears(call.identity, marie.identity)
-
-
-async def test_a_running_call_moves_into_a_meeting_and_back_without_a_hang_up(scene: Scene) -> None:
-    alice, bob, ghost = await scene.people("Alice", "Bob", "Marie")
-    with_alice, with_bob = calls = await scene.call(alice, bob)
-    await asyncio.gather(with_alice.sees("Bob"), with_bob.sees("Alice"))
-    visio = await scene.visio("Marie Curie")
-    asked = len(scene.service.asked)
-
-    scene.meeting_opens()
-    await asyncio.gather(*(call.watch_gaps() for call in calls))
-    await scene.move_everybody()
-    await visio.sees_and_hears(*(call.identity for call in calls))
-    await scene.show(visio, ghost)
-    await asyncio.gather(*(call.sees("Marie") for call in calls))
-    await asyncio.gather(with_alice.sees("Bob"), with_bob.sees("Alice"))
-    assert max(await asyncio.gather(*(call.longest_gap_ms() for call in calls))) < 3000
-
-    scene.meeting_ends()
-    await scene.hide(ghost)
-    await scene.move_everybody()
-    await visio.is_with()
-    await asyncio.gather(*(call.sees_nobody_called("Marie") for call in calls))
-    await asyncio.gather(with_alice.sees("Bob"), with_bob.sees("Alice"))
-    await asyncio.gather(*(call.hears() for call in calls))
-    assert len(scene.service.asked) == asked
 
 
 async def test_a_rung_that_changes_in_mid_call_leaves_neither_a_double_nor_a_frozen_tile(

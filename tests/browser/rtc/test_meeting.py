@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from tests.browser.rtc.bridge_scene import GHOSTS_STAY_OUT, House, shows
@@ -44,22 +42,6 @@ async def test_where_ghosts_cannot_be_invited_the_bot_stands_for_everybody_in_vi
     await marie.sees_and_hears(call.identity, jean.identity)
     await jean.sees_and_hears(call.identity, marie.identity)
     assert not alice.room(salon.room_id).members("invite")
-
-
-async def test_three_and_three_see_and_hear_each_other(house: House) -> None:
-    salon, users = await house.salon("Alice", "Bob", "Carole")
-    card = await house.meeting(salon)
-    names = ("Marie Curie", "Pierre Curie", "Louis Pasteur")
-    pages = [await house.visio(card, name) for name in names]
-    calls = await house.call(salon, *users)
-    await asyncio.gather(*(call.sees("Alice", "Bob", "Carole", *names) for call in calls))
-    for page in pages:
-        others = [call.identity for call in calls]
-        others += [other.identity for other in pages if other is not page]
-        await page.sees_and_hears(*others)
-        await page.is_with(*others)
-    card = await salon.card(shows("Alice", "Bob", "Carole", *names))
-    assert card.call["count"] == 6
 
 
 async def test_screens_are_shared_both_ways(house: House) -> None:
