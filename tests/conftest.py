@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import hypothesis
 import pytest
 
 from bridge.demo.matrix_user import MatrixUser
@@ -30,6 +31,10 @@ from bridge.demo.visio.switches import Switches
 from tests.support.bridges import LocalBridge, bridge_settings
 from tests.support.slots import Slot, Slots
 from tests.support.webhook_relay import WebhookRelay
+
+# How long one example takes says more about the other tests on the machine than about the code.
+hypothesis.settings.register_profile("shared machine", deadline=None)
+hypothesis.settings.load_profile("shared machine")
 
 SLOTS = 40
 """How many bridges can be registered at the shared homeserver at once."""

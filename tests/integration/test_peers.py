@@ -158,12 +158,21 @@ async def test_a_registered_service_gets_what_happens_in_its_rooms(
             received.put_nowait(event)
         return aiohttp.web.json_response({})
 
+    async def pong(_request: aiohttp.web.Request) -> aiohttp.web.Response:
+        return aiohttp.web.json_response({})
+
     app = aiohttp.web.Application()
     app.router.add_put("/_matrix/app/v1/transactions/{id}", transaction)
+    app.router.add_post("/_matrix/app/v1/ping", pong)
     runner = aiohttp.web.AppRunner(app)
     await runner.setup()
     await aiohttp.web.TCPSite(runner, "127.0.0.1", slot.internal_port).start()
+    # Whoever had this place before may have left the homeserver backing off.
+    wake = f"{synapse.url}/_matrix/client/v1/appservice/{slot.registration.id}/ping"
+    token = {"Authorization": f"Bearer {slot.registration.as_token}"}
     try:
+        async with aiohttp.ClientSession(headers=token) as session, session.post(wake, json={}) as answer:
+            assert answer.status == 200, await answer.text()
         await alice.create_room(invite=[slot.bot_id])
         async with asyncio.timeout(10):
             while (await received.get()).get("state_key") != slot.bot_id:

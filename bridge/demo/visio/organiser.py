@@ -5,6 +5,7 @@ Meet's ``RoomManagement``, ``ParticipantsManagement`` and recording services.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +16,9 @@ from livekit import api
 
 from bridge.demo.visio.public import SfuAddress
 from bridge.demo.visio.world import Access, Role, Room, User
+
+_LISTED_WITHIN_S = 10.0
+_ASK_AGAIN_S = 0.02
 
 
 class Organiser:
@@ -87,6 +91,12 @@ class Organiser:
             await livekit.room.update_room_metadata(
                 api.UpdateRoomMetadataRequest(room=sfu_room, metadata=text)
             )
+            # LiveKit takes its time to list what it was told, and Meet merges into what is listed: the next
+            # change would undo this one.
+            async with asyncio.timeout(_LISTED_WITHIN_S):
+                while found.rooms and found.rooms[0].metadata != text:
+                    await asyncio.sleep(_ASK_AGAIN_S)
+                    found = await livekit.room.list_rooms(api.ListRoomsRequest(names=[sfu_room]))
         return True
 
     async def _tell_configuration(self, room: Room) -> None:

@@ -82,7 +82,9 @@ async def test_each_refusal_of_visio_has_a_sentence_and_an_advice_of_its_own(
         await refused(lambda: visio.faults.add(Fault(Harm.HTML, path="/rooms/")), visio.faults.clear),
     ]
     sentences, advices = zip(*told, strict=True)
-    assert len(set(sentences)) == len(told), sentences
+    # What is wrong with the service account only the administrator can mend: to the room it is the same.
+    assert sentences[1] == sentences[2]
+    assert len(set(sentences)) == len(told) - 1, sentences
     assert len(set(advices)) == len(told), advices
     log = bridge.log_file.read_text()
     assert secret not in log
