@@ -147,7 +147,8 @@ class CatchUp:
         """Have a room's state read anew: what we have just heard of may be older than what we know."""
         try:
             async with self._works.begin(room_id) as work:
-                await work.store_facts(dataclasses.replace(await work.facts(), fetched_ts=None))
+                known = await work.facts(to_change=True)
+                await work.store_facts(dataclasses.replace(known, fetched_ts=None))
         except NotOwner:
             return  # another replica's by now, which reads it when it needs it
 

@@ -143,9 +143,17 @@ def is_cached_state(event: Event) -> bool:
     return event.type in STATE_TYPES and event.state_key == ""
 
 
-async def load(connection: AsyncConnection, room_id: str) -> RoomFacts:
-    """Read what is known of a room; a room never heard of has empty facts."""
-    row = (await connection.execute(sa.select(tables.rooms).where(tables.rooms.c.room_id == room_id))).first()
+async def load(connection: AsyncConnection, room_id: str, *, to_change: bool = False) -> RoomFacts:
+    """Read what is known of a room; a room never heard of has empty facts.
+
+    Args:
+        connection: A transaction.
+        room_id: The room.
+        to_change: Whether nobody else may change it before the transaction ends. (SQLite writes one
+            transaction at a time anyway.)
+    """
+    known = sa.select(tables.rooms).where(tables.rooms.c.room_id == room_id)
+    row = (await connection.execute(known.with_for_update() if to_change else known)).first()
     if row is None:
         return RoomFacts(room_id)
     return RoomFacts(room_id, row.membership, row.partner, orjson.loads(row.state), row.fetched_ts)

@@ -132,9 +132,9 @@ class UnitOfWork:
         )
         return found.scalars().first()
 
-    async def facts(self) -> RoomFacts:
-        """What is cached of the room."""
-        return await rooms.load(self.connection, self.room_id)
+    async def facts(self, *, to_change: bool = False) -> RoomFacts:
+        """What is cached of the room; with ``to_change`` it stays so until `store_facts` changes it."""
+        return await rooms.load(self.connection, self.room_id, to_change=to_change)
 
     async def store_facts(self, facts: RoomFacts) -> None:
         """Change what is cached of the room."""

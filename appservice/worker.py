@@ -179,7 +179,7 @@ class Worker(RoomWork):
             )
             if not taken.rowcount:
                 return
-            before = await work.facts()
+            before = await work.facts(to_change=event.state_key is not None)
             facts = self._follow(before, event)
             if facts.membership == "join" and facts.fetched_ts is None:
                 raise _FactsNeeded
@@ -194,7 +194,7 @@ class Worker(RoomWork):
 
     def _follow(self, facts: RoomFacts, event: Event) -> RoomFacts:
         """The facts after an event: state that is cached, and where the bot stands."""
-        if facts.fetched_ts is not None and facts.fetched_ts > event.received_ts:
+        if facts.fetched_ts is not None and facts.fetched_ts >= event.received_ts:
             return facts  # read from the homeserver after it had sent us this event
         if event.type == "m.room.member" and event.state_key == self._actors.bot.user_id:
             return _follow_bot(facts, event)

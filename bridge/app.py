@@ -83,7 +83,7 @@ async def bridge(settings: Settings) -> AsyncIterator[None]:
             web=str(settings.web.listen) if parts.public is not None else None,
             public_url=settings.web.public_url,
         )
-        # Stopping begins with the listeners: what was pushed last on the stack goes first.
+        # What was pushed last goes first: the work stops, and then the listeners close.
         stack.push_async_callback(parts.stop)
         await parts.health.tell()
         yield

@@ -10,7 +10,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -43,6 +43,9 @@ LOG_LINES, LOG_WIDTH = 40, 300
 """How much of each server's log a failing test shows."""
 
 T = TypeVar("T")
+
+ShareBridge = Callable[[str, Mapping[str, Any]], AbstractContextManager[LocalBridge]]
+"""``(name, settings)``: a bridge that runs as long as the context lasts."""
 _peers_of_test = pytest.StashKey[list[Peer]]()
 
 
@@ -289,20 +292,32 @@ def make_bridge(
 
 
 @pytest.fixture(scope="session")
-def bridge(
+def share_bridge(
     tmp_path_factory: pytest.TempPathFactory,
     synapse: Synapse,
     livekit: LiveKit,
     slots: Slots,
     webhook_relay: WebhookRelay,
-) -> Iterator[LocalBridge]:
-    """The shared bridge, running on SQLite. A test that stops it or needs other settings makes its own."""
-    with slots.lease() as slot, webhook_relay.route(f"{slot.internal_url}/livekit/webhook") as route:
-        settings = bridge_settings(synapse, livekit, slot, {})
-        made = LocalBridge(tmp_path_factory.mktemp("bridge"), slot, route, settings)
-        wait_in_thread(made.start())
+) -> ShareBridge:
+    """Run a bridge, on SQLite, that many tests share."""
+
+    @contextmanager
+    def share(name: str, settings: Mapping[str, Any]) -> Iterator[LocalBridge]:
+        with slots.lease() as slot, webhook_relay.route(f"{slot.internal_url}/livekit/webhook") as route:
+            whole = bridge_settings(synapse, livekit, slot, settings)
+            made = LocalBridge(tmp_path_factory.mktemp(name), slot, route, whole)
+            wait_in_thread(made.start())
+            yield made
+            wait_in_thread(made.stop())
+
+    return share
+
+
+@pytest.fixture(scope="session")
+def bridge(share_bridge: ShareBridge) -> Iterator[LocalBridge]:
+    """The shared bridge. A test that stops it or needs other settings makes its own."""
+    with share_bridge("bridge", {}) as made:
         yield made
-        wait_in_thread(made.stop())
 
 
 # People

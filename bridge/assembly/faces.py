@@ -11,6 +11,7 @@ from appservice.clock import wall_clock
 from appservice.runtime import Runtime
 from bridge.assembly.keeping import Keeping
 from bridge.assembly.meetings import Meetings
+from bridge.assembly.neighbours import ice_servers
 from bridge.calls.lifecycle import resumable
 from bridge.health import Health, Probe
 from bridge.keeper.watch import Watch
@@ -21,7 +22,7 @@ from bridge.sfu.client import Sfu
 from bridge.sfu.receiver import WebhookReceiver
 from bridge.sfu.webhook_route import webhook_routes
 from bridge.sfu.webhooks import Hint
-from bridge.web.desk import Desk, IceServer
+from bridge.web.desk import Desk
 from bridge.web.routes import routes as page_routes
 from bridge.web.static_page import StaticPage
 from config.peers import Sfu as SfuSettings
@@ -108,21 +109,13 @@ def _ask(sfu: Sfu) -> Probe:
 
 
 def _desk(settings: Settings, sfu: SfuSettings, provider: LivekitProvider, keeping: Keeping) -> Desk:
-    servers = tuple(
-        IceServer(
-            tuple(server.urls),
-            server.username or "",
-            server.credential.get_secret_value() if server.credential else "",
-        )
-        for server in sfu.ice_servers
-    )
     return Desk(
         find=lambda link_id: keeping.store.by_sfu_room(sfu_room_of(link_id)),
         resumable=lambda call: resumable(call, wall_clock(), keeping.timings),
         provider=provider,
         joined=keeping.watch.expect,
         sfu_url=sfu.url,
-        ice_servers=servers,
+        ice_servers=ice_servers(sfu),
         max_participants=settings.calls.max_participants,
         language=settings.bot.language,
     )

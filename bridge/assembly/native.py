@@ -19,6 +19,7 @@ from bridge.assembly.errors import CannotStart
 from bridge.assembly.keeping import Keeping
 from bridge.assembly.meetings import Meetings
 from bridge.assembly.native_keeping import NativeKeeping, service_url
+from bridge.assembly.neighbours import ice_servers
 from bridge.policy import Policy
 from bridge.rtc import gateway as gateways
 from bridge.rtc import routes as services
@@ -28,7 +29,6 @@ from bridge.rtc.delegation import Delegation
 from bridge.rtc.doorkeeper import Doorkeeper
 from bridge.rtc.expulsion import Expulsion
 from bridge.rtc.gateway import Gateway
-from bridge.rtc.ice import IceServer
 from bridge.rtc.listeners import Listeners
 from bridge.rtc.members import HomeserverMembers
 from bridge.rtc.mover import Mover
@@ -40,7 +40,6 @@ from bridge.store import faces as stored_faces
 from bridge.store.leaves import LeaveStore
 from bridge.store.native import NobodysRooms, RoomViews
 from bridge.store.natives import NotedMemberships
-from config.peers import Sfu as SfuSettings
 from config.settings import Settings
 
 _SPREAD_MS = 1_000
@@ -145,7 +144,7 @@ def open_native_calls(
         on_refused=keeping.native.refused_servers.tell,
         delegation=delegation,
     )
-    gateway = Gateway(passes, switchboard, ice_servers=_ice_servers(settings.sfu))
+    gateway = Gateway(passes, switchboard, ice_servers=ice_servers(settings.sfu))
     mover = Mover(gateway=gateway, rooms=rooms, casts=casts, bus=runtime.bus)
     keeping.ledger.on_stored(mover.stored)
     keeping.reconciler.before_close(mover.evacuate)
@@ -186,14 +185,3 @@ def _verifier(settings: Settings, stack: contextlib.AsyncExitStack) -> OpenIdVer
         raise CannotStart(f"federation.ca_file or homeserver.ca_file: {error}") from error
     stack.push_async_callback(verifier.close)
     return verifier
-
-
-def _ice_servers(sfu: SfuSettings) -> tuple[IceServer, ...]:
-    return tuple(
-        IceServer(
-            tuple(server.urls),
-            server.username or "",
-            server.credential.get_secret_value() if server.credential else "",
-        )
-        for server in sfu.ice_servers
-    )

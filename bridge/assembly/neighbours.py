@@ -17,8 +17,10 @@ from appservice.web import IntakeLimits
 from bridge.assembly.errors import CannotStart
 from bridge.providers.visio.parts import SharedSfu
 from bridge.sfu.client import Sfu
+from bridge.sfu.model import IceServer
 from bridge.sfu.tokens import ApiKey
 from bridge.store.migrate import migrate
+from config.peers import Sfu as SfuSettings
 from config.settings import Settings
 
 log = structlog.get_logger()
@@ -42,6 +44,18 @@ async def open_sfu(settings: Settings, stack: contextlib.AsyncExitStack) -> Shar
         return None
     key = ApiKey(settings.sfu.key, settings.sfu.secret.get_secret_value())
     return SharedSfu(await stack.enter_async_context(Sfu(settings.sfu.api_url, key)), key)
+
+
+def ice_servers(sfu: SfuSettings) -> tuple[IceServer, ...]:
+    """The STUN and TURN servers of the settings."""
+    return tuple(
+        IceServer(
+            tuple(server.urls),
+            server.username or "",
+            server.credential.get_secret_value() if server.credential else "",
+        )
+        for server in sfu.ice_servers
+    )
 
 
 async def _open_database(settings: Settings, stack: contextlib.AsyncExitStack) -> Database:

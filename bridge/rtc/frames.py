@@ -39,9 +39,10 @@ from livekit.protocol.rtc import (
     SignalResponse,
 )
 
-from bridge.rtc.ice import IceServer, named_by_admin
+from bridge.rtc.ice import named_by_admin
 from bridge.rtc.roster import Roster
 from bridge.rtc.wire import Malformed, outer_fields
+from bridge.sfu.model import IceServer
 
 IDENTITIES_DOWN = frozenset(
     {

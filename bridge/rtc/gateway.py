@@ -20,13 +20,13 @@ from aiohttp import WSCloseCode, web
 from bridge.rtc import messages
 from bridge.rtc.connection import Connection
 from bridge.rtc.door import Door, Outcome, TurnedAway, signalling_path, words
-from bridge.rtc.ice import IceServer
 from bridge.rtc.limits import Limits
 from bridge.rtc.names import Names
 from bridge.rtc.passes import Pass, Passes
 from bridge.rtc.routing import Router
 from bridge.rtc.upstream import Upstream, UpstreamRefused, UpstreamUnreachable
 from bridge.rtc.view import View
+from bridge.sfu.model import IceServer
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 

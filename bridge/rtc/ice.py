@@ -7,20 +7,12 @@ everybody who meets. Nobody is sent to a host that the administrator did not nam
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 from livekit.protocol.rtc import ICEServer
 
+from bridge.sfu.model import IceServer
+
 _RELAYS = ("turn:", "turns:")
-
-
-@dataclass(frozen=True, slots=True)
-class IceServer:
-    """One STUN or TURN server, as browsers' ``RTCIceServer`` has it."""
-
-    urls: tuple[str, ...]
-    username: str = ""
-    credential: str = field(default="", repr=False)
 
 
 def named_by_admin(offered: Iterable[ICEServer], configured: Sequence[IceServer]) -> list[ICEServer]:

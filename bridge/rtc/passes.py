@@ -1,26 +1,25 @@
 """The gateway's own tokens. They open the gateway and nothing else: the SFU does not know their key.
 
-Clients read some claims (Element Call ``sub`` and ``video.room``), with a plain ``atob``, which refuses
-the two letters that base64url has of its own. So those letters never appear in the payload.
+Clients read some claims (Element Call ``sub`` and ``video.room``), with a plain ``atob``; see
+`bridge.sfu.tokens.PlainJson`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import jwt
 
+from bridge.sfu.tokens import PlainJson
+
 _ISSUER = "passerelle"
 _CLAIMS = "fr.passerelle.pass"
 _LABEL = b"passerelle gateway pass v1"
 _LEEWAY_S = 10
-_AWKWARD = str.maketrans({letter: f"\\u{ord(letter):04x}" for letter in ">?~\x7f"})
-"""In ASCII only these end in six bits for which base64url has "-" or "_"."""
 
 
 class PassRefused(Exception):
@@ -102,8 +101,7 @@ class Passes:
                 "session": granted.sfu_room,
             },
         }
-        text = json.dumps(claims, separators=(",", ":")).translate(_AWKWARD)
-        return jwt.PyJWS().encode(text.encode(), self._key, algorithm="HS256")
+        return jwt.encode(claims, self._key, algorithm="HS256", json_encoder=PlainJson)
 
     def verify(self, token: str) -> Pass:
         """Read a token.

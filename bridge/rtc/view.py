@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bridge.rtc.frames import Translator
-from bridge.rtc.ice import IceServer
 from bridge.rtc.names import Names
 from bridge.rtc.roster import Roster
+from bridge.sfu.model import IceServer
 
 if TYPE_CHECKING:
     from bridge.rtc.connection import Connection

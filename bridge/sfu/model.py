@@ -69,3 +69,12 @@ class RoomInfo:
     sid: str
     num_participants: int
     metadata: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IceServer:
+    """One STUN or TURN server, as browsers' ``RTCIceServer`` has it."""
+
+    urls: tuple[str, ...]
+    username: str = ""
+    credential: str = field(default="", repr=False)

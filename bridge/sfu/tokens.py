@@ -99,7 +99,7 @@ def admin_token(key: ApiKey, grants: Mapping[str, object], now: int) -> str:
     return _signed(key, {"video": dict(grants)}, now, ADMIN_TTL_MS)
 
 
-class _PlainJson(json.JSONEncoder):
+class PlainJson(json.JSONEncoder):
     """JSON whose base64url form has no ``-`` or ``_``: Element Call reads claims with a plain ``atob``.
 
     In ASCII only the characters whose six low bits are 62 or 63 lead to those two. JSON has them in texts
@@ -115,4 +115,4 @@ def _signed(key: ApiKey, claims: dict[str, object], now: int, ttl_ms: int) -> st
     seconds = now // 1000
     # The expiry is rounded up, so that a short life is never shorter than what was asked for.
     claims |= {"iss": key.id, "nbf": seconds, "exp": -(-(now + ttl_ms) // 1000)}
-    return jwt.encode(claims, key.secret, algorithm="HS256", json_encoder=_PlainJson)
+    return jwt.encode(claims, key.secret, algorithm="HS256", json_encoder=PlainJson)

@@ -14,6 +14,7 @@ import structlog
 
 from bridge.calls.model import Call, CallState
 from bridge.calls.ports import Admission, Provider, SfuUnreachable
+from bridge.sfu.model import IceServer
 from bridge.web.names import clean_name
 
 _VISITOR = re.compile(r"[A-Za-z0-9_-]{16,64}")
@@ -47,15 +48,6 @@ class Refused(Exception):
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason.value)
         self.reason = reason
-
-
-@dataclass(frozen=True, slots=True)
-class IceServer:
-    """One STUN or TURN server, as browsers' ``RTCIceServer`` has it."""
-
-    urls: tuple[str, ...]
-    username: str = ""
-    credential: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,8 @@ from tests.browser.rtc.gateway_service import GatewayService
 from tests.browser.rtc.people import JoinVisio, NewPerson, OpenCall
 from tests.browser.rtc.plain_service import PlainService
 from tests.browser.rtc.visio_page import VisioPage
-from tests.conftest import wait_in_thread
-from tests.support.bridges import LocalBridge, bridge_settings
-from tests.support.slots import Slots
-from tests.support.webhook_relay import WebhookRelay
+from tests.conftest import ShareBridge
+from tests.support.bridges import LocalBridge
 
 fixture = pytest_asyncio.fixture(loop_scope="session")
 
@@ -135,21 +133,10 @@ async def scene(
 
 
 @pytest.fixture(scope="session")
-def rtc_bridge(
-    tmp_path_factory: pytest.TempPathFactory,
-    synapse: Synapse,
-    livekit: LiveKit,
-    visio: StandIn,
-    slots: Slots,
-    webhook_relay: WebhookRelay,
-) -> Iterator[LocalBridge]:
+def rtc_bridge(share_bridge: ShareBridge, visio: StandIn) -> Iterator[LocalBridge]:
     """A shared bridge with Visio and native calls. A test that stops it makes its own."""
-    with slots.lease() as slot, webhook_relay.route(f"{slot.internal_url}/livekit/webhook") as route:
-        settings = bridge_settings(synapse, livekit, slot, native_with_visio(visio))
-        made = LocalBridge(tmp_path_factory.mktemp("rtc-bridge"), slot, route, settings)
-        wait_in_thread(made.start())
+    with share_bridge("rtc-bridge", native_with_visio(visio)) as made:
         yield made
-        wait_in_thread(made.stop())
 
 
 @fixture

@@ -9,14 +9,10 @@ from typing import Any
 import pytest
 
 from bridge.demo.matrix_user import MatrixUser
-from bridge.demo.peers.livekit import LiveKit
-from bridge.demo.peers.synapse import Synapse
 from bridge.demo.visio.stand_in import StandIn
-from tests.conftest import wait_in_thread
-from tests.support.bridges import LocalBridge, bridge_settings
+from tests.conftest import ShareBridge
+from tests.support.bridges import LocalBridge
 from tests.support.cards import Salon
-from tests.support.slots import Slots
-from tests.support.webhook_relay import WebhookRelay
 
 
 def with_visio(visio: StandIn, **over: Any) -> dict[str, Any]:
@@ -40,21 +36,10 @@ async def many_salons(user: MatrixUser, bot_id: str, count: int) -> list[Salon]:
 
 
 @pytest.fixture(scope="session")
-def visio_bridge(
-    tmp_path_factory: pytest.TempPathFactory,
-    synapse: Synapse,
-    livekit: LiveKit,
-    visio: StandIn,
-    slots: Slots,
-    webhook_relay: WebhookRelay,
-) -> Iterator[LocalBridge]:
+def visio_bridge(share_bridge: ShareBridge, visio: StandIn) -> Iterator[LocalBridge]:
     """A shared bridge with Visio, whose grace and clock are short. A test that stops it makes its own."""
-    with slots.lease() as slot, webhook_relay.route(f"{slot.internal_url}/livekit/webhook") as route:
-        settings = bridge_settings(synapse, livekit, slot, with_visio(visio))
-        made = LocalBridge(tmp_path_factory.mktemp("visio-bridge"), slot, route, settings)
-        wait_in_thread(made.start())
+    with share_bridge("visio-bridge", with_visio(visio)) as made:
         yield made
-        wait_in_thread(made.stop())
 
 
 @pytest.fixture

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
+from typing import Any
+
 import pytest
+import sqlalchemy as sa
 
 from appservice import tables
 from appservice.edits import as_edit
@@ -11,7 +16,7 @@ from appservice.operations import (
     RedactSlots,
 )
 from appservice.rooms import RoomFacts
-from tests.support.application import ROOM, service
+from tests.support.application import ROOM, Service, service
 from tests.support.fake_homeserver import FakeHomeserver, Hold, cut
 from tests.support.waiting import until
 from tests.unit.appservice.writing import KEY, OTHER, card, say, write_all
@@ -211,3 +216,46 @@ async def test_what_reaches_a_room_while_its_slot_is_forgotten_is_taken_back(
         await one.idle()
         _, edit, *redactions = homeserver.sent
         assert [sent.redacts for sent in redactions] == ([edit.event_id] if taken_back else [])
+
+
+async def test_two_who_change_what_is_known_of_a_room_do_not_undo_each_other(
+    database_url: str, homeserver: FakeHomeserver
+) -> None:
+    async with service(database_url, homeserver) as one:
+        await change(one, fetched_ts=1)
+        has_read, may_write = asyncio.Event(), asyncio.Event()
+        first = asyncio.create_task(change(one, has_read, may_write, membership="join"))
+        await has_read.wait()
+        second = asyncio.create_task(change(one, fetched_ts=None))
+        if one.database.is_postgres:
+            await until(lambda: waits_for_a_row(one))
+        may_write.set()
+        await asyncio.gather(first, second)
+        async with one.runtime.works.begin(ROOM) as work:
+            known = await work.facts()
+        assert (known.membership, known.fetched_ts) == ("join", None)
+
+
+async def waits_for_a_row(one: Service) -> bool:
+    """Whether somebody waits for another's transaction."""
+    async with one.database.connect() as connection:
+        waiting = sa.text(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return bool((await connection.execute(waiting)).scalar_one())
+
+
+async def change(
+    one: Service,
+    has_read: asyncio.Event | None = None,
+    may_write: asyncio.Event | None = None,
+    **changes: Any,
+) -> None:
+    """Change what is known of the room, and wait between reading and writing if told so."""
+    async with one.runtime.works.begin(ROOM) as work:
+        known = await work.facts(to_change=True)
+        if has_read and may_write:
+            has_read.set()
+            await may_write.wait()
+        await work.store_facts(dataclasses.replace(known, **changes))

@@ -10,11 +10,11 @@ from aiohttp import web
 
 from bridge.demo.peers.livekit import LiveKit
 from bridge.rtc.gateway import Gateway, routes
-from bridge.rtc.ice import IceServer
 from bridge.rtc.limits import MOST_ADDRESS, Limits
 from bridge.rtc.passes import Pass, Passes
 from bridge.rtc.routing import Route, RouteRefused
 from bridge.sfu.client import now_ms
+from bridge.sfu.model import IceServer
 from bridge.sfu.tokens import ApiKey, JoinPass, join_token
 
 SECRET = "a-secret-of-at-least-thirty-two-characters"

@@ -27,8 +27,8 @@ from livekit.protocol.rtc import (
 )
 
 from bridge.rtc.frames import AROUND, IDENTITIES_DOWN, IDENTITIES_UP, Translator
-from bridge.rtc.ice import IceServer
 from bridge.rtc.roster import Roster
+from bridge.sfu.model import IceServer
 from tests.unit.rtc.house import Table
 
 MARIE, PAUL, RECORDER = "5f0c9b3e-marie", "77aa01d2-paul", "EG_recorder"

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from livekit.protocol.rtc import ICEServer
 
-from bridge.rtc.ice import IceServer, named_by_admin
+from bridge.rtc.ice import named_by_admin
+from bridge.sfu.model import IceServer
 
 GOOGLE = ICEServer(urls=["stun:stun.l.google.com:19302", "stun:stun1.l.google.com:19302"])
 RELAY = ICEServer(urls=["turn:192.0.2.1:3478?transport=udp"], username="u", credential="c")

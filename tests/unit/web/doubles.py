@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bridge.calls.model import Call, CallState, ParticipantKind
 from bridge.calls.ports import Admission, Meeting, Seen, SfuUnreachable, Sight
-from bridge.web.desk import Desk, IceServer
+from bridge.sfu.model import IceServer
+from bridge.web.desk import Desk
 
 SECRET = "s3cret-of-the-link"
 VISITOR = "0123456789abcdef0123456789abcdef"
