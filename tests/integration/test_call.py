@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from typing import Any
 
 import aiohttp
 import pytest
@@ -15,7 +14,7 @@ from bridge.demo.matrix_user import MatrixUser
 from bridge.demo.peers.livekit import LiveKit
 from tests.conftest import MakeBridge, NewUser
 from tests.support.bridges import LocalBridge
-from tests.support.cards import CALL, Card, Salon
+from tests.support.cards import CALL, Card, Salon, inside, is_
 from tests.support.people import Visitor
 from tests.support.waiting import until
 
@@ -28,14 +27,6 @@ KEYS = {
 
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-def inside(*names: str) -> Any:
-    return lambda card: card.names == set(names)
-
-
-def is_(state: str) -> Any:
-    return lambda card: card.state == state
 
 
 async def test_the_whole_story_of_a_call(salon: Salon) -> None:

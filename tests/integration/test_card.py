@@ -15,20 +15,12 @@ from bridge.demo.matrix_user import MatrixUser
 from bridge.demo.peers.livekit import LiveKit
 from tests.conftest import MakeBridge
 from tests.support.bridges import LocalBridge
-from tests.support.cards import CALL, Salon
+from tests.support.cards import CALL, Salon, inside, is_
 from tests.support.people import Visitor
 from tests.support.waiting import until
 
 NOTHING_OPEN = "Aucune visio n’est ouverte ici. Écrivez !visio pour en ouvrir une."
 NOT_SHOWN = re.compile("[\u0000-\u001f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
-
-
-def inside(*names: str) -> Any:
-    return lambda card: card.names == set(names)
-
-
-def is_(state: str) -> Any:
-    return lambda card: card.state == state
 
 
 # Hostile text

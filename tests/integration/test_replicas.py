@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
 from appservice.sharding import shard_of
 from bridge.demo.matrix_user import MatrixUser
 from tests.conftest import MakeBridge
-from tests.support.cards import Salon
+from tests.support.cards import Salon, inside, is_
 from tests.support.people import Visitor
 from tests.support.replicas import Replicas, owners, two_replicas
 from tests.support.slots import Slot
 
 ROOMS_OF_EACH = 3
 PONG = "Je suis là."
-
-
-def inside(*names: str) -> Any:
-    return lambda card: card.names == set(names)
-
-
-def is_(state: str) -> Any:
-    return lambda card: card.state == state
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from bridge.demo.peers.livekit import LiveKit
 from bridge.store import tables
 from tests.conftest import MakeBridge
 from tests.support.bridges import LocalBridge
-from tests.support.cards import Salon
+from tests.support.cards import Salon, inside, is_, plain
 from tests.support.people import Visitor
 from tests.support.waiting import until
 
@@ -31,19 +31,6 @@ NOTHING_OPEN = "Aucune visio n’est ouverte ici. Écrivez !visio pour en ouvrir
 PONG = "Je suis là."
 MISSED = "J’étais arrêté quand vous avez écrit !visio."
 BRISK = {"calls": {"clock": "1s", "grace": "2s"}}
-
-
-def inside(*names: str) -> Any:
-    return lambda card: card.names == set(names)
-
-
-def is_(state: str) -> Any:
-    return lambda card: card.state == state
-
-
-def plain(text: str) -> str:
-    """With ordinary spaces, so that sentences can be compared."""
-    return text.replace("\u00a0", " ").replace("\u202f", " ")
 
 
 async def everything_in(database_url: str) -> str:

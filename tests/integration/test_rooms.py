@@ -12,7 +12,7 @@ import pytest
 from bridge.demo.matrix_user import MatrixRefused, MatrixUser
 from tests.conftest import NewUser
 from tests.support.bridges import LocalBridge
-from tests.support.cards import Salon
+from tests.support.cards import Salon, inside, is_
 from tests.support.people import Visitor
 from tests.support.waiting import until
 
@@ -21,14 +21,6 @@ PONG = "Je suis là."
 ENCRYPTION = {"algorithm": "m.megolm.v1.aes-sha2"}
 WELCOME = "Bonjour, je suis le service Visio de Testbourg."
 UNREADABLE = "Ce salon est chiffré de bout en bout"
-
-
-def inside(*names: str) -> Any:
-    return lambda card: card.names == set(names)
-
-
-def is_(state: str) -> Any:
-    return lambda card: card.state == state
 
 
 def membership_of(salon: Salon) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator
-from typing import Any
 
 import aiohttp
 import pytest
@@ -16,7 +15,7 @@ from bridge.sfu.client import now_ms
 from bridge.sfu.tokens import ApiKey
 from tests.conftest import MakeBridge
 from tests.support.bridges import LocalBridge
-from tests.support.cards import Card, Salon
+from tests.support.cards import Card, Salon, inside, is_
 from tests.support.people import Visitor
 from tests.support.waiting import until
 from tests.support.webhook_relay import Webhook, WebhookRelay, deliver
@@ -24,14 +23,6 @@ from tests.unit.sfu.webhook_parts import signed
 
 SLOW = {"calls": {"clock": "1m"}}
 """A clock so slow that only webhooks can tell in time."""
-
-
-def inside(*names: str) -> Any:
-    return lambda card: card.names == set(names)
-
-
-def is_(state: str) -> Any:
-    return lambda card: card.state == state
 
 
 @pytest.fixture

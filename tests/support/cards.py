@@ -64,6 +64,26 @@ class Card:
         return [state for n, state in enumerate(seen) if n == 0 or seen[n - 1] != state]
 
 
+def inside(*names: str) -> Callable[[Card], bool]:
+    """Whether a card shows these people and nobody else."""
+    return lambda card: card.names == set(names)
+
+
+def is_(state: str) -> Callable[[Card], bool]:
+    """Whether a card says that the call is in this state."""
+    return lambda card: card.state == state
+
+
+def mentioning(*user_ids: str) -> dict[str, Any]:
+    """What a message that mentions these users has beside its text."""
+    return {"m.mentions": {"user_ids": list(user_ids)}}
+
+
+def plain(text: str) -> str:
+    """A text with ordinary spaces, so that sentences can be compared."""
+    return text.replace("\u00a0", " ").replace("\u202f", " ")
+
+
 def cards_of(events: list[Event]) -> list[Card]:
     """The cards among a room's events, in the order in which they were posted."""
     versions: dict[str, list[Mapping[str, Any]]] = {}
@@ -103,6 +123,12 @@ class Salon:
     async def direct(cls, user: MatrixUser, bot_id: str) -> Self:
         """A direct chat with the bot."""
         return await cls.made_by(user, bot_id, preset="trusted_private_chat", is_direct=True)
+
+    async def give_power(self, user: MatrixUser, level: int) -> None:
+        """Let somebody have this power level."""
+        levels = await self.user.state(self.room_id, "m.room.power_levels")
+        levels["users"] = {**levels.get("users", {}), user.user_id: level}
+        await self.user.set_state(self.room_id, "m.room.power_levels", levels)
 
     async def greeting(self, number: int = 1) -> Event:
         """The first thing that the bot says beside its cards, or the given one."""

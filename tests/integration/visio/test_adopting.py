@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
@@ -18,18 +17,10 @@ from tests.benchmarks.witness import Witness
 from tests.conftest import MakeBridge, MakeVisio, NewUser
 from tests.integration.visio.conftest import many_salons, with_visio
 from tests.support.bridges import LocalBridge
-from tests.support.cards import Salon
+from tests.support.cards import Salon, inside, is_
 from tests.support.waiting import until
 
 ROOMS_WITH_ONE_LINK = 50
-
-
-def inside(*names: str) -> Any:
-    return lambda card: card.names == set(names)
-
-
-def is_(state: str) -> Any:
-    return lambda card: card.state == state
 
 
 async def test_a_meeting_that_is_followed_shows_who_is_in_and_goes_on_when_it_is_let_go(

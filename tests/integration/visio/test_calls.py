@@ -12,20 +12,7 @@ from bridge.demo.visio.stand_in import StandIn
 from bridge.demo.visio.world import Access, Role
 from tests.conftest import MakeBridge, MakeVisio
 from tests.integration.visio.conftest import with_visio
-from tests.support.cards import Card, Salon
-
-
-def inside(*names: str) -> Any:
-    return lambda card: card.names == set(names)
-
-
-def is_(state: str) -> Any:
-    return lambda card: card.state == state
-
-
-def plain(text: str) -> str:
-    """Words with plain spaces."""
-    return text.replace("\u00a0", " ").replace("\u202f", " ")
+from tests.support.cards import Card, Salon, inside, is_, plain
 
 
 def person(card: Card, name: str) -> dict[str, Any]:

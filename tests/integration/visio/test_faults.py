@@ -18,19 +18,11 @@ from tests.benchmarks.webhooks import Sender, foreign_webhook
 from tests.conftest import MakeBridge, MakeVisio
 from tests.integration.visio.conftest import many_salons, with_visio
 from tests.support.bridges import metric
-from tests.support.cards import Card, Salon
+from tests.support.cards import Card, Salon, inside, is_
 from tests.support.waiting import until
 
 FOREIGN_WEBHOOKS = 10_000
 OWN_CALLS = 10
-
-
-def inside(*names: str) -> Any:
-    return lambda card: card.names == set(names)
-
-
-def is_(state: str) -> Any:
-    return lambda card: card.state == state
 
 
 async def test_each_refusal_of_visio_has_a_sentence_and_an_advice_of_its_own(
