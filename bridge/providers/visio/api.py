@@ -123,6 +123,14 @@ class VisioApi:
             return answers.page(answer.document())
         raise answers.refused_room(answer)
 
+    async def may_act_for(self, email: str) -> None:
+        """See whether Visio lets us act for somebody.
+
+        Raises:
+            VisioFailure: it does not, with the cause.
+        """
+        await self._tokens.of(email)
+
     async def check(self) -> None:
         """See whether Visio would give us tokens, without asking for anybody's.
 

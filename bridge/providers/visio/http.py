@@ -72,11 +72,19 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What Visio answered."""
+    """What Visio answered.
+
+    Attributes:
+        status: HTTP status.
+        kind: Media type.
+        body: The whole body.
+        wait_ms: How long to wait before asking again (``Retry-After``), milliseconds; 0 if it does not say.
+    """
 
     status: int
     kind: str
     body: bytes = field(repr=False)
+    wait_ms: int = 0
 
     @property
     def heals(self) -> bool:
@@ -154,17 +162,19 @@ class VisioHttp:
     async def _insist(self, request: Request, *, unsafe: bool) -> Answer:
         until = asyncio.get_running_loop().time() + self._patience.total_ms / 1000
         for number, pause_ms in enumerate(self._patience.pauses(), start=1):
+            wait_ms = pause_ms
             try:
                 answer = await self._attempt(request)
+                wait_ms = max(pause_ms, answer.wait_ms)
                 if unsafe or not answer.heals:
                     return answer
                 failure: NoAnswer = NoAnswer(f"status {answer.status} {answer.said()}".rstrip())
             except NoAnswer as error:
                 failure = error
-            late = asyncio.get_running_loop().time() + pause_ms / 1000 >= until
+            late = asyncio.get_running_loop().time() + wait_ms / 1000 >= until
             if late or number == self._patience.attempts or (unsafe and not isinstance(failure, NotSent)):
                 break
-            await asyncio.sleep(pause_ms / 1000)
+            await asyncio.sleep(wait_ms / 1000)
         if unsafe:
             raise failure
         raise Unreachable(str(failure)) from failure
@@ -194,7 +204,8 @@ class VisioHttp:
                 allow_redirects=False,
             ) as response:
                 body = await _limited(response)
-                answer = Answer(response.status, response.content_type, body)
+                wait_ms = _seconds(response.headers.get("Retry-After", "")) * 1000
+                answer = Answer(response.status, response.content_type, body, wait_ms)
                 return answer, response.headers.get("Location", "")
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotSent(describe(error)) from error
@@ -223,6 +234,11 @@ async def _limited(response: aiohttp.ClientResponse) -> bytes:
             response.close()
             raise Nonsense(f"status {response.status} with more than {LONGEST_ANSWER} bytes")
     return bytes(body)
+
+
+def _seconds(retry_after: str) -> int:
+    """What ``Retry-After`` asks for. A date counts for nothing: Django's throttles write seconds."""
+    return int(retry_after) if re.fullmatch("[0-9]{1,6}", retry_after) else 0
 
 
 def _adds_a_slash(url: str, location: str) -> bool:

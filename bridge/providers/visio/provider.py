@@ -8,7 +8,9 @@ what it understands there.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import unicodedata
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import structlog
@@ -69,12 +71,18 @@ class VisioProvider:
         await self._http.close()
 
     async def check(self) -> None:
-        """See whether Visio answers and knows the bridge; costs Visio one look at a password.
+        """See whether Visio answers, and knows the bridge and its service account, if it may need one.
+
+        Costs Visio one look at a password.
 
         Raises:
             VisioFailure: it does not, with the advice.
         """
         await self._api.check()
+        service = self._parts.ownership.service
+        if service is not None:
+            with _speaking_of_the_service():
+                await self._api.may_act_for(service)
 
     async def open(self, call: Call) -> Meeting:
         """Make the meeting, or find it if the call follows a link.
@@ -218,13 +226,8 @@ class VisioProvider:
         return self._meeting(room, ownerless=False)
 
     async def _make_for_service(self, email: str) -> Meeting:
-        # What Visio says of the service account is no news about whoever asked.
-        try:
+        with _speaking_of_the_service():
             room = await self._api.create(email, self._parts.access_level)
-        except UnknownUser as failure:
-            raise ServiceUnknown(failure.said) from failure
-        except DomainRefused as failure:
-            raise ServiceDomainRefused(failure.said) from failure
         return self._meeting(room, ownerless=True)
 
     def _meeting(self, room: VisioRoom, *, ownerless: bool) -> Meeting:
@@ -262,6 +265,17 @@ class VisioProvider:
         if self._parts.sfu is None:
             raise SfuUnreachable("there is no section sfu")
         return self._parts.sfu
+
+
+@contextlib.contextmanager
+def _speaking_of_the_service() -> Iterator[None]:
+    """What Visio says of the service account is no news about whoever asked."""
+    try:
+        yield
+    except UnknownUser as failure:
+        raise ServiceUnknown(failure.said) from failure
+    except DomainRefused as failure:
+        raise ServiceDomainRefused(failure.said) from failure
 
 
 def _shown(name: str) -> str:

@@ -15,6 +15,8 @@ from bridge.providers.visio.http import Request, VisioHttp
 from bridge.providers.visio.sharing import Sharing
 
 _KEPT_MS = 10 * 60_000
+_AGAIN_MS = 20_000
+"""After a question without an answer; what was known before holds until then."""
 
 
 class Telephone:
@@ -28,7 +30,7 @@ class Telephone:
     def __init__(self, http: VisioHttp, clock: Callable[[], int]) -> None:
         self._http = http
         self._clock = clock
-        self._asking: Sharing[str | None] = Sharing()
+        self._asking: Sharing[None] = Sharing()
         self._number: str | None = None
         self._good_until: int | None = None
 
@@ -38,21 +40,27 @@ class Telephone:
         if not isinstance(pin, str) or not pin:
             return None
         if self._good_until is None or self._clock() >= self._good_until:
-            self._number = await self._asking.ask("", self._ask)
-            self._good_until = self._clock() + _KEPT_MS
+            await self._asking.ask("", self._renew)
         return answers.telephone(self._number, pin)
 
     async def close(self) -> None:
         """Stop asking."""
         await self._asking.close()
 
-    async def _ask(self) -> str | None:
+    async def _renew(self) -> None:
         try:
-            answer = await self._http.ask(Request("GET", "/api/v1.0/config/"))
-            telephony = answer.document().get("telephony") if answer.status == 200 else None
+            self._number = await self._ask()
         except VisioFailure:
             # A card without a telephone number is better than none.
-            return None
+            self._good_until = self._clock() + _AGAIN_MS
+        else:
+            self._good_until = self._clock() + _KEPT_MS
+
+    async def _ask(self) -> str | None:
+        answer = await self._http.ask(Request("GET", "/api/v1.0/config/"))
+        if answer.status >= 400:
+            raise answers.refused_room(answer)
+        telephony = answer.document().get("telephony")
         if not isinstance(telephony, dict) or telephony.get("enabled") is not True:
             return None
         number = telephony.get("international_phone_number")

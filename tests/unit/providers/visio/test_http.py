@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -123,6 +124,29 @@ async def test_questions_are_repeated_and_orders_are_not() -> None:
             await http.order(POST)
         assert not isinstance(failure.value, NotSent)
         assert len(asked) == 1
+
+
+async def test_who_asks_to_wait_is_asked_again_no_sooner() -> None:
+    busy = saying("", 429, **{"Retry-After": "1"})
+    async with before(busy, saying("{}")) as (http, asked):
+        begun = time.monotonic()
+        assert (await http.ask(GET)).status == 200
+        assert time.monotonic() - begun >= 1
+        assert len(asked) == 2
+
+
+@pytest.mark.parametrize("wait", ["3600", "999999"])
+async def test_who_asks_to_wait_longer_than_people_do_is_not_asked_again(wait: str) -> None:
+    async with before(saying("", 503, **{"Retry-After": wait})) as (http, asked):
+        with pytest.raises(Unreachable):
+            await http.ask(GET)
+        assert len(asked) == 1
+
+
+@pytest.mark.parametrize("wait", ["", "soon", "-1", "9999999", "Wed, 21 Oct 2026 07:28:00 GMT", "٣"])
+async def test_what_is_no_number_of_seconds_does_not_count(wait: str) -> None:
+    async with before(saying("", 503, **{"Retry-After": wait}), saying("{}")) as (http, _):
+        assert (await http.ask(GET)).status == 200
 
 
 async def test_an_order_is_repeated_while_there_is_no_connection(unused_tcp_port: int) -> None:

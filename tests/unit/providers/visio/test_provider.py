@@ -419,6 +419,25 @@ async def test_without_an_sfu_a_followed_link_still_tells_who_may_enter(make_vis
         assert await ours.locate(opened(following(visio), meeting)) is None
 
 
+async def test_a_check_says_what_is_wrong_with_the_service_account(make_visio: MakeVisio) -> None:
+    visio = make_visio()
+    visio.application.domains = ("ministere.example",)
+    async with provider(visio) as ours:
+        with pytest.raises(ServiceDomainRefused):
+            await ours.check()
+    async with provider(visio, ownership=Ownership(None, "nobody@ministere.example")) as ours:
+        with pytest.raises(ServiceUnknown):
+            await ours.check()
+
+
+async def test_a_check_asks_for_no_service_account_that_is_not_needed(make_visio: MakeVisio) -> None:
+    visio = make_visio()
+    visio.application.domains = ("ministere.example",)
+    own = Ownership(Addresses({"hs": ["*@ministere.example"]}), None)
+    async with provider(visio, ownership=own) as ours:
+        await ours.check()
+
+
 async def test_a_check_says_how_visio_is(make_visio: MakeVisio) -> None:
     visio = make_visio()
     async with provider(visio) as ours:

@@ -242,6 +242,27 @@ async def test_a_number_that_nobody_tells_keeps_no_meeting_from_being_found(
     assert found.dial_in is None
 
 
+async def test_a_number_that_was_not_told_once_is_asked_for_again_soon(make_visio: MakeVisio) -> None:
+    visio, ticks = make_visio(room_telephony_enabled=True), Ticks()
+    room = visio.world.add_room(SLUG, access_level="public", telephony=True)
+    dial_in = DialIn(visio.switches.room_telephony_phone_number, str(room.pin_code))
+    async with rooms_of(visio, ticks) as rooms:
+
+        async def told(after_ms: int) -> DialIn | None:
+            ticks.now += after_ms
+            found = await rooms.find(SLUG)
+            assert found is not None
+            return found.dial_in
+
+        with visio.faults.during(Fault(Harm.STATUS, path="/config/", status=500)):
+            assert await told(0) is None
+        assert await told(20_000) == dial_in
+        with visio.faults.during(Fault(Harm.STATUS, path="/config/", status=500)):
+            assert await told(10 * 60_000) == dial_in, "the number that was told before"
+        visio.switches.room_telephony_enabled = False
+        assert await told(20_000) is None
+
+
 async def test_a_question_that_is_cut_off_at_the_end_is_an_error_for_nobody(make_visio: MakeVisio) -> None:
     visio = make_visio()
     slow = visio.faults.add(Fault(Harm.SLOW, seconds=5))
