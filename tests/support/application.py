@@ -241,7 +241,7 @@ class Service:
         waiting = await self.rows(tables.inbox, tables.inbox.c.state == "waiting")
         return not waiting and not await self.rows(tables.outbox)
 
-    async def idle(self, timeout: float = 10) -> None:
+    async def idle(self, timeout: float = 30) -> None:
         """Wait until nothing waits."""
         await until(self.is_idle, timeout)
 
@@ -275,7 +275,7 @@ async def service(
     """A service on a database, whose tables are made if they are not there."""
     database = open_quickly(url)
     await make_tables(database)
-    session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20))
+    session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
     given = dataclasses.replace(QUICK, homeserver_url=homeserver.url, **settings)
     app = app or App()
     runtime = Runtime(given, database, session, clock)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 async def until(
-    condition: Callable[[], object] | Callable[[], Awaitable[object]], timeout: float = 10, poll: float = 0.02
+    condition: Callable[[], object] | Callable[[], Awaitable[object]], timeout: float = 30, poll: float = 0.02
 ) -> None:
     """Wait until ``condition``, a plain function or a coroutine function, gives a true value.
 

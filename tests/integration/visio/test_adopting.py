@@ -137,6 +137,7 @@ async def test_a_slug_that_nobody_registered_is_followed_before_and_after_somebo
         await salon.card(inside("Jeanne"))
 
 
+@pytest.mark.timeout(300)  # fifty rooms are made first
 async def test_the_same_link_in_many_rooms_gives_each_its_card_and_the_sfu_one_question(
     make_bridge: MakeBridge, livekit: LiveKit, visio: StandIn, alice: MatrixUser
 ) -> None:
