@@ -17,6 +17,8 @@ PAGE_MODULES := $(PAGE)/node_modules/.package-lock.json
 PAGE_BUILT := bridge/web/static/index.html
 OUTPUT := .artefacts
 UV_VERSION := 0.13.9
+# A hundred processes read our modules; without this each compiles them for itself.
+unexport PYTHONDONTWRITEBYTECODE
 # Processes that share the tests; each has servers of its own.
 WORKERS ?= 2
 
@@ -31,11 +33,11 @@ help: ## Show this list
 # --- setting up
 
 .PHONY: setup
-setup: ## Install everything: Python packages, the join page, Synapse, LiveKit
+setup: ## Install everything: Python packages, the join page, Synapse, LiveKit, a client
 	@$(MAKE) -j3 $(VENV)/.installed page peers $(ALSO)
 
 # Only these need a database server and a browser; they are installed beside the rest.
-test chaos bench: ALSO := peers-for-tests
+test chaos bench pictures: ALSO := peers-for-tests
 
 $(VENV)/.installed: requirements/dev.txt pyproject.toml
 	$(call step,Python packages into $(VENV) (first time: about 1 minute))
@@ -66,20 +68,18 @@ $(PAGE_BUILT): $(PAGE_MODULES) $(PAGE_SOURCES)
 
 .PHONY: peers
 peers: $(VENV)/.installed
-	$(call step,Synapse and LiveKit)
-	@$(BIN)/python -m bridge.demo.peers synapse livekit
+	$(call step,Synapse and LiveKit; Element Call and the page around it)
+	@$(BIN)/python -m bridge.demo.peers synapse livekit client
 
 .PHONY: peers-for-tests
 peers-for-tests: $(VENV)/.installed
 	$(call step,PostgreSQL and Chromium)
 	@$(BIN)/python -m bridge.demo.peers postgres chromium
-	$(call step,Element Call and the page around it)
-	@$(BIN)/python -m bridge.demo.client
 
 # --- running
 
 .PHONY: demo
-demo: setup ## Start everything on this machine and open a call
+demo: setup ## Start everything on this machine, open a call, and say where to look at it
 	@$(BIN)/passerelle demo
 
 .PHONY: lint
@@ -107,6 +107,11 @@ chaos: setup ## Run the fault tests at full length
 bench: setup ## Measure against the peers and print the ratios
 	$(call step,Measurements)
 	@$(BIN)/python -m tests.benchmarks
+
+.PHONY: pictures
+pictures: setup ## Take the pictures of the README anew
+	$(call step,Pictures into docs)
+	@PASSERELLE_PICTURES=docs $(BIN)/pytest -q tests/browser/test_story.py tests/browser/test_demo_client.py
 
 .PHONY: wheel
 wheel: $(VENV)/.installed page ## Build the package for servers, with the join page in it, into dist

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import array
 import asyncio
+import logging
 import math
 import secrets
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -50,6 +52,18 @@ class Received:
     pictures: int = 0
 
 
+def hush_the_sdk() -> None:
+    """Keep the SDK from complaining when the SFU ends a connection, as it does at the end of a meeting."""
+    logging.getLogger("livekit").setLevel(logging.CRITICAL)
+    sys.unraisablehook = _complain
+
+
+def _complain(unraisable: sys.UnraisableHookArgs) -> None:
+    # It drops a handle twice when a connection ends while the handle is being collected.
+    if getattr(unraisable.object, "__qualname__", "") != "FfiHandle.__del__":
+        sys.__unraisablehook__(unraisable)
+
+
 async def ask_for_ticket(link: str, name: str, *, visitor: str | None = None) -> dict[str, Any]:
     """Do what the join page does when somebody presses "join"; returns what it gets.
 
@@ -78,7 +92,7 @@ class Guest:
 
     Attributes:
         name: As the others see it.
-        received: What came in, by the sender's name.
+        received: What came in, by the sender's name and by their identity in the SFU.
     """
 
     def __init__(self, name: str, sfu_url: str, token: str) -> None:
@@ -144,14 +158,23 @@ class Guest:
             await self._disconnected.wait()
 
     async def wait_for_media(self, sender: str, frames: int = 20, timeout: float = 20) -> Received:
-        """Wait until so many audible and so many video frames have come from one sender.
+        """Wait until so many audible and so many video frames have come from one sender, from now on.
+
+        Args:
+            sender: Their name or identity.
+            frames: How many of each.
+            timeout: Seconds.
+
+        Returns:
+            Everything that has come from them so far.
 
         Raises:
             TimeoutError: They did not within ``timeout`` seconds.
         """
         got = self.received.setdefault(sender, Received())
+        sound, pictures = got.audible + frames, got.pictures + frames
         async with asyncio.timeout(timeout):
-            while got.audible < frames or got.pictures < frames:
+            while got.audible < sound or got.pictures < pictures:
                 self._more.clear()
                 await self._more.wait()
         return got
@@ -162,11 +185,18 @@ class Guest:
     def _listen(
         self, track: rtc.Track, publication: rtc.RemoteTrackPublication, sender: rtc.RemoteParticipant
     ) -> None:
-        got = self.received.setdefault(sender.name, Received())
+        got = self._received_from(sender)
         if isinstance(track, rtc.RemoteAudioTrack):
             self._begin(self._hear(track, got))
         elif isinstance(track, rtc.RemoteVideoTrack):
             self._begin(self._see(track, got))
+
+    def _received_from(self, sender: rtc.RemoteParticipant) -> Received:
+        # People in a native call that is not a meeting have no name in the SFU.
+        keys = [key for key in (sender.name, sender.identity) if key]
+        got = next((self.received[key] for key in keys if key in self.received), Received())
+        self.received.update(dict.fromkeys(keys, got))
+        return got
 
     async def _hear(self, track: rtc.RemoteAudioTrack, got: Received) -> None:
         stream = rtc.AudioStream(track, sample_rate=_SAMPLE_RATE, num_channels=1)

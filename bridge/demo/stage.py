@@ -1,25 +1,35 @@
-"""Everything that a call needs, running on this machine: homeserver, SFU, bridge, two people, a room."""
+"""All that a call needs, running on this machine: homeserver, SFU, bridge, two people, a room, a client."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+from bridge.demo.client.login import new_device
+from bridge.demo.client.server import ClientServer
 from bridge.demo.matrix_user import MatrixUser
 from bridge.demo.peers.livekit import LiveKit
 from bridge.demo.peers.passerelle import Passerelle
-from bridge.demo.peers.ports import reserve_port
+from bridge.demo.peers.ports import HOST, reserve_port
 from bridge.demo.peers.process import Peer
 from bridge.demo.peers.synapse import Synapse
 from bridge.demo.venues import STAND_IN, venue
+from bridge.rtc.membership import MEMBER_TYPE
 
 SERVER_NAME = "localhost"
 BOT_ID = f"@visio:{SERVER_NAME}"
+
+LANGUAGE = os.environ.get("PASSERELLE_BOT__LANGUAGE", "fr")
+"""Of the bot, which reads it there too, and of the pages."""
+
+_NATIVE_CALLS = {"events": {MEMBER_TYPE: 0}}
+"""Power levels of a room in which everybody may call, as Element and Tchap make them."""
 
 
 class Stage:
@@ -42,6 +52,7 @@ class Stage:
         *,
         synapse_python: Path,
         livekit_program: Path | None,
+        client_folder: Path | None = None,
         visio: str = STAND_IN,
         accounts: Sequence[str] = (),
     ) -> None:
@@ -51,6 +62,7 @@ class Stage:
             folder: For configurations, data and logs.
             synapse_python: What ``synapse.install`` returned.
             livekit_program: What ``livekit.install`` returned; None where the SFU is somebody else's.
+            client_folder: What ``client.building.install`` returned; None where nobody needs a client.
             visio: Where meetings are, see `bridge.demo.venues.venue`.
             accounts: Names of people with an account in the stand-in.
 
@@ -62,11 +74,20 @@ class Stage:
         if livekit_program is not None:
             self.livekit = LiveKit(folder / "livekit", program=livekit_program, port=reserve_port(7880))
         self.venue = venue(visio, self.livekit, accounts)
+        internal_port, public_port = reserve_port(29400), reserve_port(29401)
+        self.client: ClientServer | None = None
+        if client_folder is not None:
+            self.client = ClientServer(client_folder, port=reserve_port(29403))
         self.synapse = Synapse(
-            folder / "synapse", python=synapse_python, server_name=SERVER_NAME, port=reserve_port(8008)
+            folder / "synapse",
+            python=synapse_python,
+            server_name=SERVER_NAME,
+            port=reserve_port(8008),
+            settings=_native_calls_at(public_port) if self.venue.attended else {},
         )
-        settings = {
+        settings: dict[str, Any] = {
             "homeserver": {"url": self.synapse.url, "server_name": SERVER_NAME},
+            "rtc": {"enabled": self.venue.attended},
             **self.venue.settings,
         }
         if self.livekit is not None:
@@ -78,8 +99,8 @@ class Stage:
             }
         self.bridge = Passerelle(
             folder / "bridge",
-            internal_port=reserve_port(29400),
-            public_port=reserve_port(29401),
+            internal_port=internal_port,
+            public_port=public_port,
             settings=settings,
         )
         if self.livekit is not None:
@@ -123,9 +144,23 @@ class Stage:
         """
         self.alice = await self._register("alice")
         self.bob = await self._register("bob")
-        self.room_id = await self.alice.create_room(name="Démonstration", invite=[self.bob.user_id, BOT_ID])
+        self.room_id = await self.alice.create_room(
+            name="Démonstration", invite=[self.bob.user_id, BOT_ID], power_levels=_NATIVE_CALLS
+        )
         await self.bob.join(self.room_id)
         await self.alice.wait_until(lambda: BOT_ID in self.alice.room(self.room_id).members())
+
+    async def open_client(self) -> str:
+        """Serve the client, and return the address that opens the room in it, as Alice on a new device."""
+        assert self.client is not None, "no client_folder was given"
+        await self._running.enter_async_context(self.client)
+        return self.client.door(f"alice-{secrets.token_hex(3)}", self._address_for_alice)
+
+    async def _address_for_alice(self) -> str:
+        assert self.client is not None
+        return self.client.address(
+            await new_device(self.alice), self.room_id, language=LANGUAGE, beside=self.venue.framed
+        )
 
     async def _start(self, peer: Peer) -> None:
         self._running.push_async_callback(peer.stop)
@@ -139,3 +174,9 @@ class Stage:
         await self._running.enter_async_context(user)
         await user.request("PUT", f"/v3/profile/{user.user_id}/displayname", {"displayname": name.title()})
         return user
+
+
+def _native_calls_at(public_port: int) -> dict[str, Any]:
+    """What the homeserver has to be told: native calls take place where the bridge says."""
+    transport = {"type": "livekit", "livekit_service_url": f"http://{HOST}:{public_port}/livekit"}
+    return {"matrix_rtc": {"transports": [transport]}}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import shutil
 import signal
 import sys
@@ -23,18 +22,22 @@ import aiohttp
 
 from bridge.demo import join_page
 from bridge.demo.cards import CardVersion, CardWatch, card_version
-from bridge.demo.matrix_user import Event, MatrixRefused
+from bridge.demo.invitation import how_to_join
+from bridge.demo.matrix_user import Event, MatrixRefused, MatrixUser
 from bridge.demo.peers.cache import InstallFailed, say
 from bridge.demo.peers.installing import install_all
 from bridge.demo.peers.process import PeerFailed
 from bridge.demo.stage import BOT_ID, Stage
 from bridge.demo.venues import OWN, STAND_IN, VenueUnknown, VisioStandIn
 from bridge.demo.visio import tickets
+from bridge.demo.visio.tickets import KeptOut
+from bridge.rtc.membership import MEMBER_TYPE
 
 if TYPE_CHECKING:
     from bridge.demo.guest import Guest
 
 SUBJECT = "Point budget"
+ALICE, BOB = "Alice", "Bob"
 CHLOE, DENIS = "Chloé Martin", "Denis Petit"
 
 
@@ -56,8 +59,7 @@ def main(*, headless: bool, visio: str = STAND_IN) -> int:
     began = time.monotonic()
     try:
         join_page.build()
-        servers = ["synapse", "livekit"] if visio in (STAND_IN, OWN) else ["synapse"]
-        programs = install_all(servers)
+        programs = install_all(_needed(headless=headless, visio=visio))
     except InstallFailed as failure:
         print(f"The demo cannot start.\n{failure}", file=sys.stderr)
         return 1
@@ -69,6 +71,7 @@ def main(*, headless: bool, visio: str = STAND_IN) -> int:
             folder,
             synapse_python=programs["synapse"],
             livekit_program=programs.get("livekit"),
+            client_folder=programs.get("client"),
             visio=visio,
             accounts=[DENIS],
         )
@@ -86,7 +89,7 @@ def main(*, headless: bool, visio: str = STAND_IN) -> int:
     except BrokenPipeError:
         # Whoever read along has gone, as in “passerelle demo | head”. Everything is stopped by now.
         raise
-    except (StoryFailed, PeerFailed, MatrixRefused, TimeoutError, OSError, aiohttp.ClientError) as failure:
+    except (StoryFailed, PeerFailed, MatrixRefused, KeptOut, OSError, aiohttp.ClientError) as failure:
         kept = True
         say(f"\nFAILED: {performance.title}\n{str(failure) or type(failure).__name__}")
         say(f"Configurations and logs are kept in {folder}")
@@ -97,6 +100,16 @@ def main(*, headless: bool, visio: str = STAND_IN) -> int:
     finally:
         if not kept:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _needed(*, headless: bool, visio: str) -> list[str]:
+    """What has to be installed: an SFU unless it is somebody else's, a client where somebody looks at it."""
+    needed = ["synapse"]
+    if visio in (STAND_IN, OWN):
+        needed.append("livekit")
+    if not headless:
+        needed.append("client")
+    return needed
 
 
 async def _until_interrupted(work: Any) -> None:
@@ -123,12 +136,13 @@ class Performance:
         self._typed_at = 0.0
         self._guests = AsyncExitStack()
         self._inside: dict[str, Guest] = {}
+        self._known_as: dict[str, str] = {}
 
     async def present(self) -> None:
         """Open a call and say how to join it; then wait for Ctrl-C, showing each version of the card."""
         async with self._stage:
             await self._acts(self.start_servers, self.start_bridge, self.open_room, self.open_call)
-            self._tell_how_to_join()
+            say(how_to_join(self._stage, await self._stage.open_client(), self._link()))
             await asyncio.Event().wait()
 
     async def play(self) -> None:
@@ -139,9 +153,10 @@ class Performance:
             TimeoutError: Something did not happen.
         """
         async with self._stage, self._guests:
-            meeting = [self.join, self.talk, self.one_leaves, self.end, self.forget]
+            meeting = [self.join, self.talk, self.call, self.one_leaves, self.end]
             if isinstance(self._stage.venue, VisioStandIn):
-                meeting.insert(2, self.record)
+                meeting.insert(3, self.record)
+            meeting += [self.go_on, self.move, self.hang_up, self.forget]
             await self._acts(
                 *(self.start_servers, self.start_bridge, self.open_room, self.open_call, self.open_page),
                 *(meeting if self._stage.venue.attended else [self.end_unseen]),
@@ -168,8 +183,7 @@ class Performance:
 
     async def open_call(self) -> None:
         """Alice types !visio Point budget"""
-        self._typed_at = time.monotonic()
-        await self._stage.alice.say(self._stage.room_id, f"!visio {SUBJECT}")
+        await self._type(f"!visio {SUBJECT}")
         # The bridge asks a Visio that is away for a minute, then the card says that it was in vain.
         card = await self.cards.wait_for(lambda card: card.state in ("open", "failed"), timeout=90)
         log = self._stage.bridge.folder / "passerelle.log"
@@ -188,24 +202,23 @@ class Performance:
 
     async def join(self) -> None:
         """Chloé and Denis join by the link"""
-        # Here and not above: who only opens a call needs no SDK of the SFU.
-        from bridge.demo.guest import Guest  # noqa: PLC0415
-
-        # It warns when the SFU closes a connection, which is what the story wants.
-        logging.getLogger("livekit").setLevel(logging.CRITICAL)
         for name in (CHLOE, DENIS):
-            ticket = await self._stage.venue.ticket(self._link(), name)
-            guest = Guest(name, ticket.sfu_url, ticket.token)
-            self._inside[name] = await self._guests.enter_async_context(guest)
+            await self._join_by_link(name)
         card = await self.cards.wait_for(lambda card: card.names == {CHLOE, DENIS})
         _require(card.state == "active", f"the card's state is {card.state}")
 
     async def talk(self) -> None:
         """They hear and see each other"""
-        chloe, denis = self._inside[CHLOE], self._inside[DENIS]
-        to_chloe, to_denis = await asyncio.gather(chloe.wait_for_media(DENIS), denis.wait_for_media(CHLOE))
-        for who, got in ((CHLOE, to_chloe), (DENIS, to_denis)):
-            say(f"        {who} received {got.audible} frames of sound and {got.pictures} pictures")
+        await self._meet(self._inside[CHLOE], self._inside[DENIS])
+
+    async def call(self) -> None:
+        """Alice presses the call button of her Matrix client, and is in the same meeting"""
+        alice = await self._call_natively(self._stage.alice, ALICE)
+        card = await self.cards.wait_for(lambda card: card.names == {ALICE, CHLOE, DENIS})
+        people = {person["name"]: person for person in card.call["participants"]}
+        _require(people[ALICE]["user_id"] == self._stage.alice.user_id, "the card does not know Alice")
+        await self._meet(alice, self._inside[CHLOE])
+        await self._meet(alice, self._inside[DENIS])
 
     async def record(self) -> None:
         """The meeting is recorded for a moment, and the card says so"""
@@ -225,29 +238,40 @@ class Performance:
     async def one_leaves(self) -> None:
         """Chloé leaves"""
         await self._inside[CHLOE].leave()
-        await self.cards.wait_for(lambda card: card.names == {DENIS})
+        await self.cards.wait_for(lambda card: card.names == {ALICE, DENIS})
 
     async def end(self) -> None:
-        """Alice types !visio fin, and confirms it, because she is not in the meeting herself"""
-        alice, room_id = self._stage.alice, self._stage.room_id
-        await alice.say(room_id, "!visio fin")
-        await alice.wait_for(
-            room_id, lambda event: _is_notice(event) and "fin oui" in event["content"]["body"]
-        )
-        self._typed_at = time.monotonic()
-        await alice.say(room_id, "!visio fin oui")
-        card = await self.cards.wait_for(lambda card: card.state == "ended")
+        """Alice types !visio fin"""
+        card = await self._type_end()
         await self._inside[DENIS].wait_until_disconnected()
         say(f"        {DENIS} is out of the meeting")
         _require(card.call["url"] is None, "the ended card still has its link")
-        _require(card.call["came"] == 2, f"the card says that {card.call['came']} came, not 2")
+        _require(card.call["came"] == 3, f"the card says that {card.call['came']} came, not 3")
         _require(len(self.cards.cards) == 1, "there is more than one card")
+
+    async def go_on(self) -> None:
+        """Alice's native call goes on without the meeting, and Bob joins it"""
+        bob = await self._call_natively(self._stage.bob, BOB)
+        await self._meet(bob, self._inside[ALICE])
+
+    async def move(self) -> None:
+        """Alice types !visio during the native call, which moves into the new meeting"""
+        await self._type(f"!visio {SUBJECT}")
+        await self.cards.wait_for(lambda card: card.names == {ALICE, BOB})
+        denis = await self._join_by_link(DENIS)
+        await self.cards.wait_for(lambda card: card.names == {ALICE, BOB, DENIS})
+        for name in (ALICE, BOB):
+            await self._meet(denis, self._inside[name])
+
+    async def hang_up(self) -> None:
+        """Alice types !visio fin, and she and Bob hang up"""
+        await self._type_end()
+        await self._guests.aclose()
+        await self._stage.alice.wait_until(self._nobody_calls)
 
     async def end_unseen(self) -> None:
         """Alice types !visio fin"""
-        self._typed_at = time.monotonic()
-        await self._stage.alice.say(self._stage.room_id, "!visio fin")
-        await self.cards.wait_for(lambda card: card.state == "ended")
+        await self._type_end()
 
     async def forget(self) -> None:
         """Nobody's name is left in the room"""
@@ -257,9 +281,53 @@ class Performance:
                 left = [name for name in (CHLOE, DENIS) if name in await self._everything_said()]
                 if not left:
                     break
-                say(f"        {' and '.join(left)} still in an older version of the card ...")
+                say(f"        {' and '.join(left)} still named in the room ...")
                 # The bot's redactions come one by one.
                 await self._stage.alice.wait_until(partial(self._synced_since, seen))
+
+    # What people do in them
+
+    async def _type(self, text: str) -> None:
+        self._typed_at = time.monotonic()
+        await self._stage.alice.say(self._stage.room_id, text)
+
+    async def _type_end(self) -> CardVersion:
+        await self._type("!visio fin")
+        return await self.cards.wait_for(lambda card: card.state == "ended")
+
+    async def _join_by_link(self, name: str) -> Guest:
+        # Here and not above: who only opens a call needs no SDK of the SFU.
+        from bridge.demo.guest import Guest, hush_the_sdk  # noqa: PLC0415
+
+        hush_the_sdk()
+        ticket = await self._stage.venue.ticket(self._link(), name)
+        self._inside[name] = Guest(name, ticket.sfu_url, ticket.token)
+        return await self._guests.enter_async_context(self._inside[name])
+
+    async def _call_natively(self, user: MatrixUser, name: str) -> Guest:
+        from bridge.demo.native import NativeCaller  # noqa: PLC0415
+
+        caller = await self._guests.enter_async_context(NativeCaller(user, name, self._stage.room_id))
+        self._inside[name] = caller.guest
+        self._known_as[name] = caller.identity
+        return caller.guest
+
+    async def _meet(self, one: Guest, other: Guest) -> None:
+        await asyncio.gather(self._receives(one, other), self._receives(other, one))
+
+    async def _receives(self, who: Guest, whom: Guest) -> None:
+        try:
+            got = await who.wait_for_media(self._known_as.get(whom.name, whom.name))
+        except TimeoutError:
+            raise TimeoutError(f"{who.name} does not hear and see {whom.name}") from None
+        say(
+            f"        {who.name} received from {whom.name} {got.audible} frames of sound "
+            f"and {got.pictures} pictures"
+        )
+
+    def _nobody_calls(self) -> bool:
+        state = self._stage.alice.room(self._stage.room_id).state
+        return not any(event["content"] for (kind, _), event in state.items() if kind == MEMBER_TYPE)
 
     # How they are told
 
@@ -282,16 +350,6 @@ class Performance:
     def _link(self) -> str:
         return str(self.cards.versions[-1].call["url"])
 
-    def _about_the_page(self) -> str:
-        venue = self._stage.venue
-        if not isinstance(venue, VisioStandIn):
-            return ""
-        email = venue.visio.world.users[-1].email
-        return (
-            "\nThe page stands in for Visio on this machine. To come as somebody with an account there,\n"
-            f"add ?account={email} to the link.\n"
-        )
-
     def _synced_since(self, seen: int) -> bool:
         return self._stage.alice.syncs > seen
 
@@ -299,23 +357,6 @@ class Performance:
         stage = self._stage
         events = await stage.alice.history(stage.room_id)
         return json.dumps([event["content"] for event in events], ensure_ascii=False)
-
-    def _tell_how_to_join(self) -> None:
-        stage = self._stage
-        say(
-            "\nThe call is open. Join it in a browser on this machine, in two windows for two people:\n\n"
-            f"    {self._link()}\n"
-            f"{self._about_the_page()}\n"
-            "Or look at the room with any Matrix client that lets you choose the homeserver's address\n"
-            "(Element: Sign in, Edit beside the homeserver, Other homeserver):\n\n"
-            f"    homeserver  {stage.synapse.url}\n"
-            f"    user        alice     password  {stage.alice.password}\n"
-            f"    user        bob       password  {stage.bob.password}\n"
-            "    room        Démonstration\n\n"
-            "Type there !visio aide, !visio statut, !visio fin. Each version of the card is shown here too.\n"
-            f"Logs: {stage.bridge.folder.parent}\n"
-            "Ctrl-C stops everything.\n"
-        )
 
 
 def _is_notice(event: Event) -> bool:

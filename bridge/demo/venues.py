@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 from bridge.demo.peers.livekit import LiveKit
 from bridge.demo.peers.ports import reserve_port
@@ -34,13 +35,15 @@ class Venue(Protocol):
         title: What the page behind the link is called.
         settings: What the bridge is told about it.
         local: Whether its SFU is the demo's own.
-        attended: Whether the card can tell who is in.
+        attended: Whether the card can tell who is in, and native calls lead there.
+        framed: Where other pages may show its pages: their origin, and a query to open them with; else None.
     """
 
     title: str
     settings: Mapping[str, Any]
     local: bool
     attended: bool
+    framed: str | None
 
     def open(self) -> None:
         """Start what has to be started."""
@@ -80,6 +83,7 @@ class OwnRooms:
     settings: Mapping[str, Any] = {"calls": {"provider": "livekit"}}
     local = True
     attended = True
+    framed: str | None = None
 
     def open(self) -> None:
         """Nothing: the bridge has it all."""
@@ -111,6 +115,10 @@ class VisioStandIn:
         self.visio = StandIn(behind(livekit), port=reserve_port(29402))
         for name in accounts:
             self.visio.world.add_user(f"{name.lower().replace(' ', '.')}@stand-in.example", name)
+        query = {}
+        if accounts:
+            query = {"account": self.visio.world.users[-1].email, "name": accounts[-1]}
+        self.framed: str | None = f"{self.visio.url}/?{urlencode(query)}"
         section = self.visio.settings(access_level="public")
         self.settings: Mapping[str, Any] = {"calls": {"provider": "visio"}, "visio": section}
 
@@ -137,6 +145,7 @@ class RealVisio:
 
     title = "Visio's page"
     local = False
+    framed: str | None = None
 
     def __init__(self, url: str) -> None:
         """Nothing is asked yet.

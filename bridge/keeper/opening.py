@@ -27,6 +27,9 @@ OPENING_PATIENCE_MS = 60_000
 
 _OPENING_RETRY_MS = 3_000
 
+_TOLD_AGAIN_MS = 60_000
+"""How often the log tells of one outage. A call that is given up is always told of."""
+
 
 class Opening:
     """Opens meetings, tries again, and gives up.
@@ -55,6 +58,7 @@ class Opening:
         self._doorman = doorman
         self._clock = clock
         self.unlinked = 0
+        self._told_ts: dict[tuple[str, str], int] = {}
 
     async def open(self, record: Record) -> int | None:
         """Try to open a call's meeting; answers when to look at the call again."""
@@ -70,9 +74,9 @@ class Opening:
             return_exceptions=True,
         )
         if isinstance(meeting, ProviderFailure):
-            log.warning("call.not_opened", call=call.id, cause=meeting.cause, advice=meeting.advice)
             if not meeting.retry or now >= call.started_ts + OPENING_PATIENCE_MS:
                 return await self.fail(record, meeting.cause, meeting.advice)
+            self._tell(call, meeting, now)
             return await self._keep_trying(record)
         if isinstance(meeting, BaseException):
             raise meeting
@@ -109,6 +113,13 @@ class Opening:
         if not meeting.adopted and not meeting.secret:
             self.unlinked += 1
             log.info("meeting.unlinked", call=call.id, provider=call.provider)
+
+    def _tell(self, call: Call, failure: ProviderFailure, now: int) -> None:
+        # An outage holds up every call that is asked for meanwhile, and each tries again every few seconds.
+        outage = (call.provider, failure.cause)
+        if now >= self._told_ts.get(outage, 0) + _TOLD_AGAIN_MS:
+            self._told_ts[outage] = now
+            log.warning("call.not_opened", call=call.id, cause=failure.cause, advice=failure.advice)
 
     async def _keep_trying(self, record: Record) -> int:
         if not record.call.warned:

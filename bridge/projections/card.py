@@ -90,6 +90,7 @@ def state_signature(call: Call, max_participants: int | None = None) -> tuple[ob
         call.access,
         None if call.state.is_over else call.dial_in,
         call.unseen,
+        card_words.is_awaited(call),
         call.encrypted_room,
         call.recording,
         call.transcription,

@@ -67,9 +67,16 @@ def _asked_line(call: Call, style: CardStyle) -> Text:
     return voice.text("At {clock} ({zone}).", clock=clock, zone=voice.zone)
 
 
+def is_awaited(call: Call) -> bool:
+    """Whether the link that the room follows leads to no meeting yet."""
+    return call.adopted and call.sfu_room is None and not call.unseen
+
+
 def _nobody_yet(call: Call, voice: Voice) -> Text:
     if call.unseen:
         return voice.text("Attendance is not shown.")
+    if is_awaited(call):
+        return voice.text("The meeting does not exist in Visio yet.")
     # While the SFU is silent nobody knows whether somebody is there; the alert says so.
     return voice.text("Nobody is there yet.") if call.stale_since_ts is None else NOTHING
 

@@ -6,8 +6,6 @@ import asyncio
 import os
 import re
 import signal
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -16,36 +14,10 @@ import pytest
 from bridge.demo.peers import guard
 from bridge.demo.peers.passerelle import PROGRAM
 from bridge.demo.visio.stand_in import SERVICE_EMAIL, StandIn
+from tests.support.demo import demo, lines_until
 from tests.support.waiting import alive, until
 
-
-@asynccontextmanager
-async def demo(
-    folder: Path, *options: str, environment: Mapping[str, str] | None = None
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run the demo with its data below ``folder``."""
-    process = await asyncio.create_subprocess_exec(
-        *(str(PROGRAM), "demo", *options),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        env={**os.environ, "TMPDIR": str(folder), **(environment or {})},
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            guard.kill_all(process.pid)
-            await process.wait()
-
-
-async def lines_until(process: asyncio.subprocess.Process, last: str) -> str:
-    assert process.stdout is not None
-    text = ""
-    while last not in text:
-        line = await process.stdout.readline()
-        assert line, f"the demo ended early:\n{text}"
-        text += line.decode()
-    return text
+pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.mark.parametrize("place", ["stand-in", "none"])
@@ -57,7 +29,16 @@ async def test_the_headless_demo_plays_the_story_to_its_end(tmp_path: Path, plac
     assert "Visio ouverte : Point budget" in output
     assert "Visio en cours : Point budget" in output
     assert "Visio terminée : Point budget" in output
-    assert re.search(r"Chloé Martin received [1-9]\d* frames of sound and [1-9]\d* pictures", output)
+    received = re.findall(r"(\w+)[ \w]* received from (\w+)[ \w]* \d+ frames of sound and", output)
+    # First by the link, then natively in the same meeting, then natively first and in a meeting afterwards.
+    meetings = [
+        ("Chloé", "Denis"),
+        ("Alice", "Chloé"),
+        ("Alice", "Denis"),
+        ("Bob", "Alice"),
+        ("Denis", "Bob"),
+    ]
+    assert {pair for one, other in meetings for pair in ((one, other), (other, one))} <= set(received)
     assert os.listdir(tmp_path) == []
 
 
@@ -84,20 +65,33 @@ async def test_without_credentials_the_demo_says_where_to_put_them(tmp_path: Pat
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-async def test_ctrl_c_stops_everything_that_the_demo_started(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_a_demo_that_is_told_to_end_while_it_starts_leaves_nothing_behind(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    async with demo(tmp_path) as process:
+        await lines_until(process, "The bridge starts")
+        await ends_with_all_its_family(process, number)
+    assert os.listdir(tmp_path) == []
+
+
+async def test_ctrl_c_stops_everything_that_the_demo_started(tmp_path: Path) -> None:
     async with demo(tmp_path) as process:
         output = await lines_until(process, "Ctrl-C stops everything.")
         link = re.search(r"http://127\.0\.0\.1:\d+/[a-z]{3}-[a-z]{4}-[a-z]{3}", output)
         assert link, output
         async with aiohttp.ClientSession() as session, session.get(link[0]) as page:
             assert page.status == 200
-        family = guard.descendants(process.pid)
-        assert len(family) >= 4
-        process.send_signal(number)
-        rest = (await process.communicate())[0].decode()
-    assert process.returncode == 0, rest
+        await ends_with_all_its_family(process, signal.SIGINT)
     assert os.listdir(tmp_path) == []
+
+
+async def ends_with_all_its_family(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    family = guard.descendants(process.pid)
+    assert len(family) >= 3
+    process.send_signal(number)
+    rest = (await process.communicate())[0].decode()
+    assert process.returncode == 0, rest
     await until(lambda: not any(alive(pid) for pid in family))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -82,6 +82,7 @@ class ClientServer:
             self._config["matrix_rtc_session"]["delayed_leave"] = timings
         if media_quality is not None:
             self._config["media_quality"] = media_quality
+        self._doors: dict[str, Callable[[], Awaitable[str]]] = {}
         self._runner: web.AppRunner | None = None
 
     def address(
@@ -92,6 +93,7 @@ class ClientServer:
         language: str = "en",
         service_url: str | None = None,
         call: bool = False,
+        beside: str | None = None,
     ) -> str:
         """The page for a room. What it needs to know stands in the fragment, which no server sees.
 
@@ -101,6 +103,8 @@ class ClientServer:
             language: ``fr`` or ``en``.
             service_url: Authorization service, if not the one that the homeserver advertises.
             call: Whether to enter the call at once.
+            beside: The meetings' pages: their origin, and a query that each is opened with. The one that the
+                room's card links to is shown beside the room.
         """
         given = {
             "homeserver": login.homeserver,
@@ -114,12 +118,25 @@ class ClientServer:
             given["service"] = service_url
         if call:
             given["call"] = "1"
+        if beside is not None:
+            given["beside"] = beside
         return f"{self.url}#{urlencode(given)}"
+
+    def door(self, name: str, address: Callable[[], Awaitable[str]]) -> str:
+        """A short address that leads to a long one, which is made anew for whoever opens it.
+
+        Args:
+            name: The end of the short address; not to be guessed where others can reach the server.
+            address: Makes the long one.
+        """
+        self._doors[name] = address
+        return f"{self.url}{name}"
 
     async def __aenter__(self) -> Self:
         app = web.Application()
         app.router.add_get("/", self._page)
         app.router.add_get("/element-call/config.json", self._configuration)
+        app.router.add_get("/{door:[^/.]+}", self._open)
         app.router.add_static("/", self._folder)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
@@ -134,6 +151,13 @@ class ClientServer:
 
     async def _page(self, _: web.Request) -> web.FileResponse:
         return web.FileResponse(self._folder / "index.html")
+
+    async def _open(self, request: web.Request) -> web.Response:
+        address = self._doors.get(request.match_info["door"])
+        if address is None:
+            raise web.HTTPNotFound
+        # A browser that remembered the answer would come back under a login that is in use elsewhere.
+        return web.Response(status=302, headers={"Location": await address(), "Cache-Control": "no-store"})
 
     async def _configuration(self, _: web.Request) -> web.Response:
         return web.json_response(self._config)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from bridge.demo.client import building as client
 from bridge.demo.peers import chromium, livekit, postgres, synapse
 from bridge.demo.peers.cache import InstallFailed
 
@@ -14,6 +15,7 @@ INSTALLERS: dict[str, Callable[[], Path]] = {
     "livekit": livekit.install,
     "postgres": postgres.install,
     "chromium": chromium.install,
+    "client": client.install,
 }
 
 

@@ -49,6 +49,9 @@ class LiveKit(Peer):
         secret: Its secret.
     """
 
+    # Asked to end it waits until everybody has left; here nobody would be told to.
+    stop_timeout = 1.0
+
     def __init__(
         self,
         folder: Path,

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import aiohttp
 
@@ -24,6 +24,23 @@ _LAST_LINES = 25
 
 class PeerFailed(Exception):
     """A server did not start or ended by itself; the message holds the last lines of its log."""
+
+
+class Running(Protocol):
+    """A process, as far as ``subprocess.Popen`` is needed here."""
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+
+    def poll(self) -> int | None:
+        """The exit code, or None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; ``subprocess.TimeoutExpired`` if it does not come."""
+
+    def send_signal(self, sig: int, /) -> None:
+        """Send it a signal, unless it has ended."""
 
 
 class Peer(ABC):
@@ -46,7 +63,7 @@ class Peer(ABC):
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
         self.folder = folder
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Running | None = None
 
     @property
     def log_file(self) -> Path:
@@ -102,10 +119,14 @@ class Peer(ABC):
     def launch(self) -> None:
         """Start the process without waiting for it."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        command = self.command()
+        self._process = self.spawn(self.command())
+        guard.watch(self._process.pid)
+
+    def spawn(self, command: list[str]) -> Running:
+        """Run a command in a session of its own, its output at the end of the log."""
         user = self.user()
         with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 command,
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
@@ -118,7 +139,6 @@ class Peer(ABC):
                 # Ctrl-C in the terminal is for us; we stop our servers ourselves, in order.
                 start_new_session=True,
             )
-        guard.watch(self._process.pid)
 
     async def wait_until_it_answers(self) -> None:
         """Wait until the server does its work.

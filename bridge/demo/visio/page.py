@@ -24,7 +24,8 @@ _SCRIPT = (
 def page(asked: Asked, world: World, log_in: Callable[[User], str]) -> Answer | None:
     """What is served outside of the two APIs; like Visio's page, everything that is not a file.
 
-    ``?account=E-MAIL`` stands for logging in: the browser is logged in from then on.
+    ``?account=E-MAIL`` stands for logging in: the browser is logged in from then on. The page itself knows
+    ``name``, ``lang``, and ``quiet``: begin without sound and microphone.
     """
     if asked.path == "/livekit-client.js":
         # It comes with the join page's packages; without them the page says so.

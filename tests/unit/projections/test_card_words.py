@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from bridge.calls.model import CallState, DialIn, EndReason
-from bridge.projections.card import project
+from bridge.projections.card import project, state_signature
 from tests.unit.projections.samples import (
     ACTIVE,
     DE,
@@ -265,7 +265,7 @@ def test_an_encrypted_room_is_told_that_the_meeting_is_not() -> None:
 
 
 def test_a_followed_meeting_says_since_when_and_how_it_is_let_go_of() -> None:
-    call = OPEN.but(adopted=True, subject=None, access="public")
+    call = OPEN.but(adopted=True, subject=None, access="public", sfu_room="room")
     assert body(call) == (
         "Visio ouverte\n"
         "Suivie depuis 10 h 02 (heure de Paris). Personne n’est encore là.\n"
@@ -275,6 +275,17 @@ def test_a_followed_meeting_says_since_when_and_how_it_is_let_go_of() -> None:
     )
     assert body(call, EN).splitlines()[1] == "Followed since 10:02 (Paris time). Nobody is there yet."
     assert body(call, EN).splitlines()[-1] == "Stop following: !visio end. Help: !visio help."
+
+
+def test_a_link_that_leads_to_no_meeting_yet_says_so() -> None:
+    call = OPEN.but(adopted=True, subject=None, access=None, sfu_room=None)
+    assert body(call).splitlines()[1] == (
+        "Suivie depuis 10 h 02 (heure de Paris). La réunion n’existe pas encore dans Visio."
+    )
+    assert "does not exist in Visio yet" in body(call, EN)
+    there = call.but(sfu_room="room")
+    assert "n’existe pas" not in body(there)
+    assert state_signature(there) != state_signature(call)
 
 
 def test_a_followed_meeting_that_is_let_go_of_is_not_said_to_be_over() -> None:

@@ -2,6 +2,7 @@
 
 import { ClientEvent, type MatrixClient, type Room, SyncState } from "matrix-js-sdk";
 
+import { Beside } from "./beside";
 import { Call } from "./call";
 import { logIn } from "./session";
 import { Timeline } from "./timeline";
@@ -45,6 +46,7 @@ function offerWriting(client: MatrixClient, room: Room): void {
       text.value ||= written;
     });
   });
+  text.disabled = element<HTMLButtonElement>("send").disabled = false;
 }
 
 function offerCall(client: MatrixClient, room: Room, visit: Visit): void {
@@ -67,6 +69,15 @@ function offerCall(client: MatrixClient, room: Room, visit: Visit): void {
   if (visit.call) open();
 }
 
+function showBeside(client: MatrixClient, room: Room, pages: URL, language: string): void {
+  const name = room.getMember(client.getSafeUserId())?.name ?? "";
+  element("room").textContent = words.inMatrix(name, room.name);
+  document.body.classList.add("both");
+  element("meeting").hidden = false;
+  element("visio").textContent = words.inVisio;
+  new Beside(element("meeting-page"), words, pages, language).follow(room);
+}
+
 async function main(): Promise<void> {
   const visit = readVisit(location.hash);
   label(visit.language);
@@ -81,6 +92,7 @@ async function main(): Promise<void> {
   new Timeline(element("log"), element("timeline"), words).follow(room);
   offerWriting(client, room);
   offerCall(client, room, visit);
+  if (visit.beside) showBeside(client, room, new URL(visit.beside), visit.language);
 }
 
 main().catch((error: unknown) => {

@@ -13,6 +13,7 @@ const ALLOWED_TAGS =
 
 export class Timeline {
   private readonly shown = new Map<string, HTMLElement>();
+  private atTheEnd = true;
 
   /**
    * @param view Scrolls.
@@ -26,6 +27,12 @@ export class Timeline {
 
   /** Show what there is, and everything that comes. */
   follow(room: Room): void {
+    const { view } = this;
+    view.addEventListener("scroll", () => {
+      this.atTheEnd = view.scrollTop + view.clientHeight >= view.scrollHeight - 40;
+    });
+    // A call that opens takes room away from the messages.
+    new ResizeObserver(this.stayAtTheEnd).observe(view);
     room.getLiveTimeline().getEvents().forEach(this.take);
     room.on(RoomEvent.Timeline, this.take);
     room.on(RoomEvent.Redaction, (redaction) => this.remove(redaction.getAssociatedId()));
@@ -49,8 +56,6 @@ export class Timeline {
 
   private show(event: MatrixEvent): void {
     const id = event.getId() ?? "";
-    const { view } = this;
-    const atTheEnd = view.scrollTop + view.clientHeight >= view.scrollHeight - 40;
     let item = this.shown.get(id);
     if (!item) {
       item = document.createElement("li");
@@ -62,8 +67,12 @@ export class Timeline {
     sender.className = "sender";
     sender.textContent = event.sender?.name ?? event.getSender() ?? "";
     item.replaceChildren(sender, this.body(event));
-    if (atTheEnd) view.scrollTop = view.scrollHeight;
+    this.stayAtTheEnd();
   }
+
+  private readonly stayAtTheEnd = (): void => {
+    if (this.atTheEnd) this.view.scrollTop = this.view.scrollHeight;
+  };
 
   private body(event: MatrixEvent): HTMLElement {
     const { body, format, formatted_body: html, msgtype } = event.getContent();

@@ -11,6 +11,8 @@ export interface Visit {
   service: string | null;
   /** Whether to enter the call at once, with neither button nor lobby. */
   call: boolean;
+  /** The meetings' pages: their origin, and a query for each. The one on the card is shown beside the room. */
+  beside: string | null;
 }
 
 /** @throws Error if something is missing. */
@@ -30,5 +32,6 @@ export function readVisit(fragment: string): Visit {
     language: given.get("language") ?? navigator.language,
     service: given.get("service"),
     call: given.has("call"),
+    beside: given.get("beside"),
   };
 }

@@ -13,6 +13,9 @@ const fr = {
   prompt: "Message",
   send: "Envoyer",
   unreadable: "(message illisible)",
+  inMatrix: (who: string, room: string): string => `${who}, dans Matrix : ${room}`,
+  inVisio: "La même réunion, dans Visio",
+  noMeeting: "Aucune réunion n’est ouverte. Écrivez !visio dans le salon.",
 };
 
 const en: typeof fr = {
@@ -28,6 +31,9 @@ const en: typeof fr = {
   prompt: "Message",
   send: "Send",
   unreadable: "(unreadable message)",
+  inMatrix: (who, room) => `${who}, in Matrix: ${room}`,
+  inVisio: "The same meeting, in Visio",
+  noMeeting: "No meeting is open. Type !visio in the room.",
 };
 
 export type Words = typeof fr;
