@@ -29,6 +29,8 @@ from bridge.demo.peers.synapse import Synapse
 from bridge.demo.visio.stand_in import StandIn, behind
 from bridge.demo.visio.switches import Switches
 from tests.support.bridges import LocalBridge, bridge_settings
+from tests.support.federation import Federation
+from tests.support.forking import Forking
 from tests.support.slots import Slot, Slots
 from tests.support.webhook_relay import WebhookRelay
 
@@ -117,6 +119,15 @@ def synapse(tmp_path_factory: pytest.TempPathFactory, slots: Slots) -> Iterator[
     wait_in_thread(server.start())
     yield server
     wait_in_thread(server.stop())
+
+
+@pytest.fixture(scope="session")
+def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Federation]:
+    """Two shared homeservers that federate with each other, apart from the shared one."""
+    pair = Federation(tmp_path_factory.mktemp("federation"))
+    wait_in_thread(pair.start())
+    yield pair
+    wait_in_thread(pair.stop())
 
 
 @pytest.fixture(scope="session")
@@ -257,6 +268,14 @@ class MakeBridge(Protocol):
         """
 
 
+@pytest.fixture(scope="session")
+def forking() -> Iterator[Forking]:
+    """What runs bridges."""
+    made = Forking()
+    yield made
+    made.close()
+
+
 @pytest.fixture
 def make_bridge(
     request: pytest.FixtureRequest,
@@ -264,6 +283,7 @@ def make_bridge(
     own_peers: list[Peer],
     slots: Slots,
     webhook_relay: WebhookRelay,
+    forking: Forking,
 ) -> Iterator[MakeBridge]:
     """Make bridges of the test's own, each with a place and a SQLite database of its own."""
     with ExitStack() as leases:
@@ -284,6 +304,7 @@ def make_bridge(
                 slot,
                 route,
                 bridge_settings(synapse, livekit, slot, settings or {}),
+                forking,
             )
             own_peers.append(made)
             return made
@@ -298,6 +319,7 @@ def share_bridge(
     livekit: LiveKit,
     slots: Slots,
     webhook_relay: WebhookRelay,
+    forking: Forking,
 ) -> ShareBridge:
     """Run a bridge, on SQLite, that many tests share."""
 
@@ -305,7 +327,7 @@ def share_bridge(
     def share(name: str, settings: Mapping[str, Any]) -> Iterator[LocalBridge]:
         with slots.lease() as slot, webhook_relay.route(f"{slot.internal_url}/livekit/webhook") as route:
             whole = bridge_settings(synapse, livekit, slot, settings)
-            made = LocalBridge(tmp_path_factory.mktemp(name), slot, route, whole)
+            made = LocalBridge(tmp_path_factory.mktemp(name), slot, route, whole, forking)
             wait_in_thread(made.start())
             yield made
             wait_in_thread(made.stop())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
@@ -229,36 +228,3 @@ async def test_a_crash_between_the_homeserver_and_our_commit_posts_nothing_twice
         await again.idle(30)
         history = [e["content"]["body"] for e in await alice.history(room) if "body" in e["content"]]
         assert history == ["once", "* then"]
-
-
-@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-async def test_a_homeserver_killed_in_the_middle_of_sends_loses_and_doubles_nothing(
-    run: Run, slot: Slot, make_synapse: Callable[..., Synapse], new_user: NewUser
-) -> None:
-    synapse = make_synapse()
-    await synapse.start()
-    alice = await new_user("alice", at=synapse)
-    async with run(synapse) as one:
-        await up(one, slot)
-        rooms = [await room_with(alice, slot) for _ in range(2)]
-        expected = [str(number) for number in range(30)]
-        for room in rooms:
-            for text in expected:
-                await one.write(SendEvent("m.room.message", _notice(text)), room_id=room)
-        left, reached = random.Random(3).randrange(5, 25), asyncio.Event()
-
-        def count(outcome: str, _age: int) -> None:
-            nonlocal left
-            left -= outcome == "sent"
-            if left == 0:
-                reached.set()
-
-        one.runtime.sender.on_outcome(count)
-        await reached.wait()
-        synapse.kill()
-        await until(lambda: not one.runtime.gate.is_open)
-        await synapse.start()
-        await one.idle(60)
-        for room in rooms:
-            history = [e["content"]["body"] for e in await alice.history(room) if "body" in e["content"]]
-            assert history == expected

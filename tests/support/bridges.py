@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +12,9 @@ import aiohttp
 
 from bridge.demo.peers.livekit import LiveKit
 from bridge.demo.peers.passerelle import Passerelle, merged
+from bridge.demo.peers.process import Running
 from bridge.demo.peers.synapse import Synapse
+from tests.support.forking import Forking
 from tests.support.slots import Slot
 from tests.support.webhook_relay import Route
 
@@ -24,12 +27,20 @@ class LocalBridge(Passerelle):
         route: How it gets the SFU's webhooks; a test may lose or double them there.
     """
 
-    def __init__(self, folder: Path, slot: Slot, route: Route, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, folder: Path, slot: Slot, route: Route, settings: Mapping[str, Any], forking: Forking
+    ) -> None:
         super().__init__(
             folder, internal_port=slot.internal_port, public_port=slot.public_port, settings=settings
         )
         self.slot = slot
         self.route = route
+        self._forking = forking
+
+    def spawn(self, command: list[str]) -> Running:
+        """See ``Peer``."""
+        environment = {**os.environ, **self.environment()}
+        return self._forking.run(command, self.folder, self.log_file, environment)
 
     @property
     def bot_id(self) -> str:

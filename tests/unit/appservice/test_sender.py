@@ -178,7 +178,7 @@ async def test_an_outage_closes_the_gate_once_and_everything_leaves_in_order_aft
         # Rooms that were tried before the first failure came back, and then the one probe.
         assert homeserver.count("send") <= SenderLimits().rooms_at_once
         everything.times = 0
-        await one.idle()
+        await one.idle(60)
         assert all(homeserver.texts(room) == ["a", "b", "c"] for room in rooms)
         assert homeserver.count("ping") >= 2, "the homeserver was not asked to send again"
 

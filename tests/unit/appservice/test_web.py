@@ -135,7 +135,7 @@ async def test_a_body_of_20_mib_is_taken(database_url: str, homeserver: FakeHome
         body = transaction(*large)
         assert len(body) > 20 << 20
         assert (await one.push("1", body)).status == 200
-        await one.idle(30)
+        await one.idle(60)
         assert one.app.handled == ids(large)
 
 

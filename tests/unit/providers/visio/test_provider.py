@@ -30,6 +30,7 @@ from bridge.providers.visio.parts import SharedSfu
 from bridge.providers.visio.provider import VisioProvider
 from bridge.sfu.client import Sfu
 from tests.conftest import MakeVisio
+from tests.support.waiting import until
 from tests.unit.calls.people import T0, a_call
 from tests.unit.providers.visio.office import QUICK, Orphans, Ticks, provider
 
@@ -53,7 +54,13 @@ async def seen_by(ours: VisioProvider, call: Call, *people: Ticket) -> AsyncIter
         guests = [VisioGuest(ticket) for ticket in people]
         for guest in guests:
             joining.create_task(guest.join())
+
+    async def all_there() -> bool:
+        assert ours._parts.sfu is not None
+        return len(await ours._parts.sfu.api.participants(str(call.sfu_room))) == len(people)
+
     try:
+        await until(all_there)
         yield {seen.identity: seen for seen in (await ours.who(call)).participants}
     finally:
         await asyncio.gather(*(guest.leave() for guest in guests))
