@@ -25,6 +25,11 @@ TakesPart = Callable[[str, str, str], Awaitable[bool | None]]
 GRACE_MS = 15_000
 """How long a connection may be there before its membership: clients make them side by side."""
 
+LAPSE_MS = 5_000
+"""How long a connection may stay once its membership has ended. Whom their homeserver took for gone, because
+they were slow to say that they are there, write it anew at once; but they do not come back to an SFU that has
+put them out."""
+
 _SWEEP_S = 5.0
 
 
@@ -38,7 +43,7 @@ class Listeners:
         self._takes_part = takes_part
         self._expulsion = expulsion
         self._clock = clock
-        self._patient_until: dict[Connection, int] = {}
+        self._patient_until: dict[Connection, int | None] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -65,10 +70,12 @@ class Listeners:
         for each in hidden:
             granted = each.granted
             live = await self._takes_part(granted.room_id, granted.user_id, granted.device_id)
+            until = self._patient_until[each]
             if live:
-                # Once seen to take part they are given no more time afterwards.
-                self._patient_until[each] = 0
-            elif live is False and self._clock() >= self._patient_until[each]:
+                self._patient_until[each] = None
+            elif live is False and until is None:
+                self._patient_until[each] = self._clock() + LAPSE_MS
+            elif live is False and until is not None and self._clock() >= until:
                 log.info("native.listener_ended")
                 await self._expulsion.put_out([each])
 

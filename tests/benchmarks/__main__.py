@@ -17,7 +17,18 @@ from pathlib import Path
 
 import click
 
-from tests.benchmarks import cards, intake, joins, memory, restart, visio_cards, webhooks
+from tests.benchmarks import (
+    cards,
+    gateway,
+    intake,
+    joins,
+    media,
+    memory,
+    restart,
+    tokens,
+    visio_cards,
+    webhooks,
+)
 from tests.benchmarks.report import Row, progress, show
 from tests.benchmarks.world import World
 
@@ -29,6 +40,9 @@ ROWS: dict[str, Callable[[World], Awaitable[list[Row]]]] = {
     "memory": memory.measure,
     "visio": visio_cards.measure,
     "webhooks": webhooks.measure,
+    "tokens": tokens.measure,
+    "gateway": gateway.measure,
+    "media": media.measure,
 }
 
 

@@ -45,7 +45,7 @@ class World:
         # get none: a webhook that LiveKit kept while they were down would be a hint too many.
         names = (
             *("SQLite", "PostgreSQL", "floor", "quiet SQLite", "quiet PostgreSQL"),
-            *("visio SQLite", "visio PostgreSQL"),
+            *("visio SQLite", "visio PostgreSQL", "native SQLite", "native PostgreSQL", "media"),
         )
         self.slots: dict[str, Slot] = dict(zip(names, self._slots.all, strict=False))
 
@@ -122,6 +122,12 @@ class World:
         over = {"calls": {"provider": "visio"}, "visio": dict(visio)}
         url = await self.new_database(kind, "visio")
         return await self.run(await self.new_bridge(kind, url, place=f"visio {kind}", over=over))
+
+    async def native_bridge(self, kind: Kind) -> Passerelle:
+        """A running bridge on such a database, with native calls."""
+        url = await self.new_database(kind, "native")
+        over = {"rtc": {"enabled": True}}
+        return await self.run(await self.new_bridge(kind, url, place=f"native {kind}", over=over))
 
     async def floor(self) -> Program:
         """The bare application service, see `tests.benchmarks.bare_service`."""

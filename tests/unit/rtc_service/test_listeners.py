@@ -9,7 +9,7 @@ import pytest
 from appservice.errors import HomeserverUnreachable
 from bridge.rtc.expulsion import Expulsion
 from bridge.rtc.gateway import Gateway
-from bridge.rtc.listeners import GRACE_MS, Listeners
+from bridge.rtc.listeners import GRACE_MS, LAPSE_MS, Listeners
 from bridge.rtc.membership import MEMBER_TYPE, Membership
 from bridge.rtc.passes import Pass
 from bridge.rtc.taking_part import TakingPart
@@ -72,7 +72,18 @@ async def test_a_listener_stays_as_long_as_their_membership_is_live(hall: Hall) 
     assert hall.exchange.out == []
     hall.live = False
     await listeners.look()
+    assert hall.exchange.out == []
+    hall.now += LAPSE_MS
+    await listeners.look()
     assert hall.exchange.out == hall.exchange.lines
+
+
+async def test_who_is_taken_for_gone_and_writes_their_membership_anew_stays(hall: Hall) -> None:
+    listeners = hall.listeners()
+    for hall.live in (True, False, True, False):
+        await listeners.look()
+        hall.now += LAPSE_MS - 1
+    assert hall.exchange.out == []
 
 
 async def test_a_membership_may_come_a_little_later(hall: Hall) -> None:
