@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -36,7 +36,7 @@ log = structlog.get_logger()
 Take = Callable[[list[object]], Awaitable[int]]
 """Takes raw events in, oldest first; answers how many of them are new and ours."""
 
-_TYPES = ("m.room.message", "m.reaction", "m.room.redaction", *sorted(STATE_TYPES))
+TYPES = ("m.room.message", "m.reaction", "m.room.redaction", *sorted(STATE_TYPES))
 _EVENTS = 100
 _AT_ONCE = 4
 _ROOM_S = 5.0
@@ -60,7 +60,21 @@ class CatchUp:
         actors: Actors,
         take: Take,
         clock: Clock,
+        more_types: Sequence[str] = (),
     ) -> None:
+        """Build it.
+
+        Args:
+            database: Knows which rooms are lively.
+            ownership: Whose rooms they are.
+            works: To have a room's state read anew.
+            actors: The bot reads.
+            take: Takes in what is found.
+            clock: The time.
+            more_types: What the application wants to hear of beside messages, reactions, redactions and the
+                state that the runtime caches.
+        """
+        self._types = (*TYPES, *more_types)
         self._database = database
         self._ownership = ownership
         self._works = works
@@ -125,7 +139,7 @@ class CatchUp:
         """Take in what a room has to tell; answers how much of it is new."""
         try:
             async with asyncio.timeout(_ROOM_S):
-                found = await self._actors.bot.last_events(room_id, _TYPES, _EVENTS)
+                found = await self._actors.bot.last_events(room_id, self._types, _EVENTS)
         except TimeoutError:
             log.info("catch_up.room_passed_over", why="takes too long")
             return 0

@@ -72,20 +72,25 @@ class Intent:
         """The user id that the homeserver knows us by; the cheapest request that proves the token."""
         return str((await self._client.request("GET", V3.account.whoami)).get("user_id", ""))
 
+    async def profile(self, field: str) -> str | None:
+        """``displayname`` or ``avatar_url`` of the profile; None where there is none."""
+        try:
+            found = (await self._request("GET", V3.profile[self.user_id][field])).get(field)
+        except MatrixError as error:
+            if error.can_heal:
+                raise
+            return None
+        return found if isinstance(found, str) else None
+
     async def set_profile(self, field: str, value: str) -> None:
         """Set ``displayname`` or ``avatar_url``, if it is another one: each change is told to every room.
 
         A homeserver that allows no change of profiles leaves it as it is.
         """
-        path = V3.profile[self.user_id][field]
+        if await self.profile(field) == value:
+            return
         try:
-            if (await self._request("GET", path)).get(field) == value:
-                return
-        except MatrixError as error:
-            if error.can_heal:
-                raise
-        try:
-            await self._request("PUT", path, {field: value})
+            await self._request("PUT", V3.profile[self.user_id][field], {field: value})
         except MatrixError as error:
             if error.can_heal or error.status == 401:
                 raise
@@ -129,6 +134,10 @@ class Intent:
             if error.status == 404:
                 return None
             raise
+
+    async def event(self, room_id: str, event_id: str) -> dict[str, Any]:
+        """One event of a room."""
+        return await self._request("GET", V3.rooms[room_id].event[event_id])
 
     async def joined_members(self, room_id: str) -> dict[str, Any]:
         """The joined members, with display names."""
@@ -179,18 +188,6 @@ class Actors:
             await ghost.register()
             self._registered.add(user_id)
         return ghost
-
-    async def bring(self, user_id: str, display_name: str, room_id: str) -> None:
-        """Have a ghost in a room, under a name. Safe to repeat."""
-        ghost = await self.of(user_id)
-        await ghost.set_profile("displayname", display_name)
-        try:
-            await ghost.join(room_id, ())
-        except MatrixError as error:
-            if error.status != 403:
-                raise
-            await self.bot.invite(room_id, user_id)
-            await ghost.join(room_id, ())
 
     async def ask_to_send_again(self, appservice_id: str) -> None:
         """Ping through the homeserver (MSC2659), which ends its back-off (Synapse ≥ 1.132)."""

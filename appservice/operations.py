@@ -21,12 +21,15 @@ class SendEvent:
             edit. The first event of an edited message can never be redacted without losing it, so it
             must not hold what has to go one day.
         sender: A ghost's user id, or None for the bot.
+        about: Type and state key of the state event that it refers to (``m.reference``) as that is when it
+            is sent; nothing is sent if there is none then, or an empty one.
     """
 
     type: str
     content: Mapping[str, Any]
     first: Mapping[str, Any] | None = None
     sender: str | None = None
+    about: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +87,29 @@ class BringGhost:
     display_name: str
 
 
-Operation = SendEvent | SendState | Redact | RedactEdits | RedactSlots | Join | Leave | BringGhost
+@dataclass(frozen=True, slots=True)
+class DismissGhost:
+    """Have a ghost out of the room.
+
+    Attributes:
+        user_id: The ghost.
+        forget_name: Take its name out of the room's history too.
+    """
+
+    user_id: str
+    forget_name: bool = True
+
+
+Operation = (
+    SendEvent | SendState | Redact | RedactEdits | RedactSlots | Join | Leave | BringGhost | DismissGhost
+)
 
 _BY_NAME: dict[str, type[Any]] = {
     kind.__name__: kind
-    for kind in (SendEvent, SendState, Redact, RedactEdits, RedactSlots, Join, Leave, BringGhost)
+    for kind in (
+        *(SendEvent, SendState, Redact, RedactEdits, RedactSlots),
+        *(Join, Leave, BringGhost, DismissGhost),
+    )
 }
 
 
@@ -100,7 +121,8 @@ def encode(operation: Operation) -> tuple[str, str]:
 def decode(name: str, body: str) -> Operation:
     """The operation of an outbox row."""
     fields = orjson.loads(body)
-    if "via" in fields:
-        fields["via"] = tuple(fields["via"])
+    for key in ("via", "about"):
+        if fields.get(key) is not None:
+            fields[key] = tuple(fields[key])
     operation: Operation = _BY_NAME[name](**fields)
     return operation

@@ -118,6 +118,12 @@ class RoomFacts:
         """The power level that inviting takes."""
         return _level(self.content("m.room.power_levels").get("invite"), 0)
 
+    @property
+    def power_to_call_room(self) -> int:
+        """The power level that mentioning everybody (``@room``) takes."""
+        levels = self.content("m.room.power_levels").get("notifications")
+        return _level(levels.get("room") if isinstance(levels, dict) else None, 50)
+
     def with_event(self, event: Event) -> RoomFacts:
         """The facts after a state event of a cached type."""
         cached = {"content": event.content, "sender": event.sender}

@@ -51,6 +51,7 @@ class RuntimeSettings:
         lease: How long a replica owns rooms without renewing it.
         watch_every_s: How often the homeserver is asked whether it is there, seconds: less than its restart
             takes, or what it lost then is not looked for.
+        lost_types: Types of events that are read after an outage beside those that every application needs.
     """
 
     homeserver_url: str
@@ -65,6 +66,7 @@ class RuntimeSettings:
     sender: SenderLimits = field(default_factory=SenderLimits)
     lease: LeaseTimes = field(default_factory=LeaseTimes)
     watch_every_s: float = 2.0
+    lost_types: tuple[str, ...] = ()
 
 
 class Runtime:
@@ -90,7 +92,15 @@ class Runtime:
         )
         self.works = UnitsOfWork(database, self.ownership, clock)
         self.inbox = Inbox(database, clock)
-        catch_up = CatchUp(database, self.ownership, self.works, self.actors, self._take_lost, clock)
+        catch_up = CatchUp(
+            database,
+            self.ownership,
+            self.works,
+            self.actors,
+            self._take_lost,
+            clock,
+            settings.lost_types,
+        )
         self.link = Link(
             self.actors,
             catch_up,

@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from appservice import operations
+from appservice import ghosts, operations
 from appservice.clock import Clock
 from appservice.database import Database, is_outage
 from appservice.edits import as_edit
@@ -25,6 +25,7 @@ from appservice.gate import Gate
 from appservice.intents import Actors
 from appservice.operations import (
     BringGhost,
+    DismissGhost,
     Join,
     Leave,
     Operation,
@@ -230,13 +231,7 @@ class Sender(RoomWork):
         room_id, txn_id = row.room_id, row.txn_id
         match operation:
             case SendEvent():
-                intent = await self._actors.of(operation.sender)
-                content = operation.content
-                if row.original is not None:
-                    content = as_edit(content, row.original)
-                elif operation.first is not None:
-                    content = operation.first
-                return await intent.send_event(room_id, operation.type, content, txn_id)
+                return await self._send_event(row, operation)
             case SendState():
                 intent = await self._actors.of(operation.sender)
                 return await intent.send_state(
@@ -251,9 +246,24 @@ class Sender(RoomWork):
             case Leave():
                 leaver = await self._actors.of(operation.sender)
                 await leaver.leave(room_id, operation.reason)
-            case BringGhost():
-                await self._actors.bring(operation.user_id, operation.display_name, room_id)
+            case BringGhost() | DismissGhost():
+                await ghosts.carry_out(self._actors, operation, room_id, txn_id)
         return None
+
+    async def _send_event(self, row: Row[Any], operation: SendEvent) -> str | None:
+        intent = await self._actors.of(operation.sender)
+        content = operation.content
+        if operation.about is not None:
+            referred = await intent.state_event(row.room_id, *operation.about)
+            if referred is None or not referred.get("content"):
+                return None
+            relation = {"rel_type": "m.reference", "event_id": referred.get("event_id")}
+            content = {**content, "m.relates_to": relation}
+        elif row.original is not None:
+            content = as_edit(content, row.original)
+        elif operation.first is not None:
+            content = operation.first
+        return await intent.send_event(row.room_id, operation.type, content, row.txn_id)
 
     async def _sent(self, row: Row[Any], operation: Operation, event_id: str | None) -> None:
         async with self._works.begin(row.room_id) as work:

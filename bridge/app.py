@@ -121,8 +121,9 @@ async def _assemble(settings: Settings, stack: contextlib.AsyncExitStack) -> _Pa
     runtime = await open_runtime(settings, stack)
     meetings = open_meetings(settings, await open_sfu(settings, stack), stack)
     keeping = keep(settings, runtime, meetings)
-    internal, health = internal_face(settings, runtime, meetings, keeping)
     native = open_native_calls(settings, runtime, meetings, keeping, stack)
+    gateway = native.gateway if native is not None else None
+    internal, health = internal_face(settings, runtime, meetings, keeping, gateway)
     public = public_face(settings, meetings, keeping, native.routes() if native is not None else ())
     return _Parts(runtime, keeping, health, native, internal, public)
 

@@ -133,10 +133,15 @@ def config_check() -> None:
     path = settings.appservice.registration
     if settings.appservice.as_token is None:
         if path.exists():
-            _with_registered_tokens(settings)
+            settings = _with_registered_tokens(settings)
         else:
             click.echo(f"Not registered yet: run “passerelle register -o {path}”.")
-    print_notices((*settings.placeholders, *config.notices(settings)))
+    notices = config.notices(settings)
+    if settings.rtc.enabled:
+        from bridge.assembly.advertised import with_what_is_advertised
+
+        notices = with_what_is_advertised(settings, notices)
+    print_notices((*settings.placeholders, *notices))
     click.echo("ok")
 
 

@@ -9,9 +9,10 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from appservice.ghosts import DISMISSED
 from appservice.namespace import Namespace
 from appservice.transaction import Interest
-from bridge.rtc.membership import MEMBER_TYPE, service_url
+from bridge.rtc.membership import MEMBER_TYPE, STICKY_TYPES, kept_of_sticky, service_url
 
 Concerns = Callable[[str, str, bool], bool]
 """``(text, prefix, direct)``: whether a message could be a command."""
@@ -30,7 +31,7 @@ _KEPT_STATE: Mapping[str, tuple[str, ...]] = {
     "m.room.create": ("room_version", "m.federate", "additional_creators", "predecessor"),
     "m.room.power_levels": (
         *("users", "users_default", "events", "events_default", "state_default"),
-        *("invite", "kick", "ban", "redact"),
+        *("invite", "kick", "ban", "redact", "notifications"),
     ),
     "m.room.encryption": ("algorithm",),
     "m.room.join_rules": ("join_rule",),
@@ -67,7 +68,7 @@ class _Filter:
             return self._message(raw)
         if kind == "m.room.member":
             return self._member(raw)
-        if kind == MEMBER_TYPE:
+        if kind == MEMBER_TYPE or kind in STICKY_TYPES:
             return self._membership(raw)
         if kind == "m.reaction":
             return self._reaction(raw)
@@ -79,7 +80,7 @@ class _Filter:
     def _membership(self, raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
         if not self._native or self._namespace.is_ours(str(raw.get("sender"))):
             return None
-        return _kept_membership(raw)
+        return _kept_membership(raw) if raw.get("type") == MEMBER_TYPE else kept_of_sticky(raw)
 
     def _message(self, raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
         content = raw.get("content")
@@ -114,6 +115,8 @@ class _Filter:
 
     def _member(self, raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
         kept = _only(raw.get("content"), ("membership", "is_direct"))
+        if self._namespace.is_ours(str(raw.get("state_key"))) and _is_dismissal(raw):
+            return None
         if raw.get("state_key") == self._bot_id or raw.get("room_id") in self._direct_rooms:
             return kept
         return kept if self._native and kept.get("membership") in _OUT else None
@@ -143,6 +146,12 @@ def interest(
         native: Keep who takes part in rooms' native calls, and who leaves rooms.
     """
     return _Filter(namespace, prefix, direct_rooms, concerns, links=links, reactions=reactions, native=native)
+
+
+def _is_dismissal(raw: Mapping[str, Any]) -> bool:
+    """Whether a ghost of ours leaves because we sent it out."""
+    content = raw.get("content")
+    return isinstance(content, dict) and DISMISSED in content and raw.get("sender") == raw.get("state_key")
 
 
 def _is_event_id(value: object) -> bool:

@@ -10,6 +10,8 @@ from prometheus_client.registry import Collector
 
 from appservice.runtime import Runtime
 from bridge.keeper.watch import Watch
+from bridge.rtc.door import Outcome
+from bridge.rtc.gateway import Gateway
 from bridge.sfu.receiver import WebhookReceiver
 
 _SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
@@ -22,6 +24,7 @@ def instrument(
     receiver: WebhookReceiver | None,
     *,
     orphans: Callable[[], int],
+    gateway: Gateway | None = None,
 ) -> None:
     """Count in a registry what the parts of the process tell.
 
@@ -31,6 +34,7 @@ def instrument(
         watch: Knows every call that is looked at.
         receiver: Takes webhooks, where the SFU sends any.
         orphans: How many meetings were perhaps made in Visio and shown to nobody.
+        gateway: Holds the signalling of native calls, where there are any.
     """
     seen = Counter("passerelle_events_seen", "Events in transactions", registry=registry)
     kept = Counter("passerelle_events_kept", "Events that concern the bridge", registry=registry)
@@ -59,6 +63,8 @@ def instrument(
     runtime.worker.on_outcome(lambda outcome, age: handled.labels(outcome).observe(age / 1000))
     runtime.sender.on_outcome(lambda outcome, age: sent.labels(outcome).observe(age / 1000))
     registry.register(_Now(runtime, watch, receiver, orphans))
+    if gateway is not None:
+        registry.register(Signalling(gateway))
 
 
 class _Now(Collector):
@@ -97,3 +103,26 @@ class _Now(Collector):
             for outcome, count in self._receiver.outcomes.items():
                 webhooks.add_metric([outcome.value], count)
             yield webhooks
+
+
+class Signalling(Collector):
+    """The gateway's own counts."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def collect(self) -> Iterable[Metric]:
+        """Connections now, and how each attempt ended."""
+        yield GaugeMetricFamily(
+            "passerelle_gateway_connected",
+            "Clients of native calls that are connected through this process",
+            value=len(self._gateway.connections()),
+        )
+        attempts = CounterMetricFamily(
+            "passerelle_gateway_connections",
+            "Attempts to connect to a native call through this process, by outcome",
+            labels=["outcome"],
+        )
+        for outcome in Outcome:
+            attempts.add_metric([outcome.value], self._gateway.outcomes[outcome])
+        yield attempts

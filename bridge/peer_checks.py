@@ -1,4 +1,4 @@
-"""Small questions to the homeserver and the SFU, whose refusals come with advice for the admin."""
+"""Small questions to the homeserver, the SFU and Visio, whose refusals come with advice for the admin."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from appservice.errors import MatrixError
 from bridge.calls.ports import ProviderFailure
 from bridge.health import Probe, Refuses
+from bridge.rtc import transports
+from bridge.rtc.transports import Advertised
 from bridge.sfu.twirp import SfuRefused
 
 _WELL_FRESH_MS = 60_000
@@ -53,6 +55,27 @@ def _advice(error: MatrixError) -> str:
         f"What answers at homeserver.url is no homeserver's client API (HTTP {error.status}). The address"
         " must lead to the homeserver itself, without a path."
     )
+
+
+def transports_check(ask: Callable[[], Awaitable[Advertised]], service_url: str) -> Probe:
+    """Ask the homeserver whether it sends native calls to us.
+
+    Args:
+        ask: What it tells clients.
+        service_url: Our authorization service as it is advertised.
+    """
+
+    async def check() -> None:
+        try:
+            wrong = transports.judged(await ask(), service_url)
+        except MatrixError as error:
+            if error.can_heal:
+                raise
+            raise Refuses(_advice(error)) from error
+        if wrong is not None:
+            raise Refuses(f"{wrong.fact} {wrong.advice}")
+
+    return check
 
 
 def visio_check(ask: Callable[[], Awaitable[None]], clock: Callable[[], int]) -> Probe:

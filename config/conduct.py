@@ -88,7 +88,8 @@ class Rtc(Section):
     )
     ring: Literal["none", "notification", "ring"] = Field(
         default="none",
-        description="Whether a new meeting notifies or rings people's devices. Not in use yet.",
+        description="Whether people's devices show a notification, or ring, when somebody in Visio is the"
+        " first in the room's native call.",
     )
 
 

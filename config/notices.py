@@ -41,10 +41,10 @@ def _what_this_version_does_not_use(settings: Settings) -> Iterator[Notice]:
             "Ghosts are in native calls only, which rtc.enabled: false switches off.",
             "Nothing has to be done.",
         )
-    if "ring" in settings.rtc.model_fields_set and settings.rtc.ring != "none":
+    if settings.rtc.ring != "none" and not (settings.rtc.enabled and settings.rtc.gateway):
         yield Notice(
             "rtc.ring",
-            "This version rings nobody by itself, whatever stands here.",
+            "Nobody rings: people in Visio are in native calls only with rtc.enabled and the gateway.",
             "Nothing has to be done; people are called with the command appeler.",
         )
 

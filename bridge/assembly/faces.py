@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -11,13 +12,16 @@ from appservice.clock import wall_clock
 from appservice.runtime import Runtime
 from bridge.assembly.keeping import Keeping
 from bridge.assembly.meetings import Meetings
+from bridge.assembly.native_keeping import service_url
 from bridge.assembly.neighbours import ice_servers
 from bridge.calls.lifecycle import resumable
 from bridge.health import Health, Probe
 from bridge.keeper.watch import Watch
 from bridge.metrics import instrument
-from bridge.peer_checks import homeserver_check, sfu_check, visio_check
+from bridge.peer_checks import homeserver_check, sfu_check, transports_check, visio_check
 from bridge.providers.livekit import LivekitProvider, sfu_room_of
+from bridge.rtc.gateway import Gateway
+from bridge.rtc.transports import advertised
 from bridge.sfu.client import Sfu
 from bridge.sfu.receiver import WebhookReceiver
 from bridge.sfu.webhook_route import webhook_routes
@@ -32,9 +36,21 @@ _GONE = frozenset({"participant_left", "participant_connection_aborted"})
 
 
 def internal_face(
-    settings: Settings, runtime: Runtime, meetings: Meetings, keeping: Keeping
+    settings: Settings,
+    runtime: Runtime,
+    meetings: Meetings,
+    keeping: Keeping,
+    gateway: Gateway | None = None,
 ) -> tuple[web.Application, Health]:
-    """The listener for the homeserver, the SFU's webhooks, and whoever watches over the bridge."""
+    """The listener for the homeserver, the SFU's webhooks, and whoever watches over the bridge.
+
+    Args:
+        settings: All of them.
+        runtime: Takes in what the homeserver pushes.
+        meetings: The providers.
+        keeping: The keeper's parts.
+        gateway: Of native calls, where there are any.
+    """
     receiver = _receiver(settings, runtime, meetings, keeping.watch)
     registry = CollectorRegistry()
     instrument(
@@ -43,8 +59,9 @@ def internal_face(
         keeping.watch,
         receiver,
         orphans=lambda: meetings.orphans.count + keeping.reconciler.opening.unlinked,
+        gateway=gateway,
     )
-    health = Health(runtime.database.ping, _peers(runtime, meetings), registry)
+    health = Health(runtime.database.ping, _peers(settings, runtime, meetings), registry)
     face = web.Application()
     face.add_routes([*runtime.face.routes(), *health.routes()])
     if receiver is not None:
@@ -89,7 +106,7 @@ def _hinting(watch: Watch) -> Callable[[Hint], None]:
     return hint
 
 
-def _peers(runtime: Runtime, meetings: Meetings) -> dict[str, tuple[Probe, str]]:
+def _peers(settings: Settings, runtime: Runtime, meetings: Meetings) -> dict[str, tuple[Probe, str]]:
     """How each neighbour is asked whether it works with us, and the setting that leads to it."""
     homeserver = homeserver_check(runtime.actors.bot.whoami, runtime.settings.namespace.bot_id)
     peers = {"homeserver": (homeserver, "homeserver.url")}
@@ -97,6 +114,9 @@ def _peers(runtime: Runtime, meetings: Meetings) -> dict[str, tuple[Probe, str]]
         peers["sfu"] = (sfu_check(_ask(meetings.sfu.api)), "sfu.api_url")
     if meetings.visio is not None:
         peers["visio"] = (visio_check(meetings.visio.check, runtime.clock), "visio.url")
+    if settings.rtc.enabled:
+        asked = transports_check(partial(advertised, runtime.client), service_url(settings))
+        peers["native_calls"] = (asked, "homeserver.url")
     return peers
 
 

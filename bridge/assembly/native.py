@@ -109,7 +109,8 @@ def open_native_calls(
         members=members,
     )
     address = service_url(settings)
-    casts = Casts(partial(_shown_of, runtime.database), runtime.bus)
+    noted = NotedMemberships(runtime.database, runtime.clock)
+    casts = Casts(partial(_shown_of, runtime.database), noted, runtime.bus)
     passes = Passes(settings.sfu.secret.get_secret_value(), runtime.clock)
     plain = PlainTokens(meetings.sfu.api, meetings.sfu.key, runtime.clock)
     switchboard = Switchboard(
@@ -144,14 +145,15 @@ def open_native_calls(
         on_refused=keeping.native.refused_servers.tell,
         delegation=delegation,
     )
+    authorization.on_plainly(casts.asked_plainly)
     gateway = Gateway(passes, switchboard, ice_servers=ice_servers(settings.sfu))
     mover = Mover(gateway=gateway, rooms=rooms, casts=casts, bus=runtime.bus)
     keeping.ledger.on_stored(mover.stored)
     keeping.reconciler.before_close(mover.evacuate)
     keeping.native.faces.on_changed(mover.faces_changed)
+    casts.on_changed(mover.faces_changed)
     keeper = Expulsion(gateway=gateway, members=members, sfu=meetings.sfu.api, bus=runtime.bus)
     keeping.native.rooms.on_out(keeper.out)
-    noted = NotedMemberships(runtime.database, runtime.clock)
     listeners = Listeners(
         gateway=gateway,
         takes_part=TakingPart(noted, runtime.actors, runtime.clock),
@@ -159,6 +161,7 @@ def open_native_calls(
         clock=runtime.clock,
     )
     keeping.native.rooms.on_changed(listeners.changed)
+    keeping.native.rooms.on_changed(casts.memberships_changed)
     return NativeCalls(authorization, gateway, mover, listeners, keeper, delegation, keeping.native)
 
 

@@ -14,6 +14,7 @@ from appservice.unit_of_work import UnitOfWork
 from bridge.chat.native_rooms import NativeRooms, Opener
 from bridge.chat.refused_servers import RefusedServers
 from bridge.chat.styles import RoomStyles
+from bridge.keeper.bell import Bell
 from bridge.keeper.faces import FaceRules, Faces
 from bridge.keeper.ledger import Ledger
 from bridge.keeper.safeguard import Safeguard
@@ -71,8 +72,10 @@ def keep_native(
             shown=settings.rtc.gateway is not False,
             ghosts=settings.ghosts == "authenticated",
             service_url=service_url(settings),
+            keep_names=settings.calls.names == "keep",
         ),
         clock=runtime.clock,
+        bell=_bell(settings, runtime),
     )
     ledger.on_stored(faces.stored)
     organisation = settings.bot.organisation or settings.homeserver.server_name
@@ -85,7 +88,15 @@ def keep_native(
         bot_id=namespace.bot_id,
         clock=runtime.clock,
     )
-    return NativeKeeping(NativeRooms(ledger, namespace, _opener(settings)), faces, refused, safeguard)
+    rooms = NativeRooms(ledger, namespace, faces.ghost_out, _opener(settings))
+    return NativeKeeping(rooms, faces, refused, safeguard)
+
+
+def _bell(settings: Settings, runtime: Runtime) -> Bell | None:
+    kind, namespace = settings.rtc.ring, runtime.settings.namespace
+    if kind == "none":
+        return None
+    return Bell(works=runtime.works, actors=runtime.actors, namespace=namespace, kind=kind)
 
 
 def _opener(settings: Settings) -> Opener | None:

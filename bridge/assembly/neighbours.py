@@ -16,6 +16,7 @@ from appservice.sender import SenderLimits
 from appservice.web import IntakeLimits
 from bridge.assembly.errors import CannotStart
 from bridge.providers.visio.parts import SharedSfu
+from bridge.rtc.membership import MEMBER_TYPE, STICKY_TYPES
 from bridge.sfu.client import Sfu
 from bridge.sfu.model import IceServer
 from bridge.sfu.tokens import ApiKey
@@ -34,7 +35,7 @@ async def open_runtime(settings: Settings, stack: contextlib.AsyncExitStack) -> 
     """
     wanted = _runtime_settings(settings)
     database = await _open_database(settings, stack)
-    session = await stack.enter_async_context(_homeserver_session(settings))
+    session = await stack.enter_async_context(homeserver_session(settings))
     return Runtime(wanted, database, session)
 
 
@@ -84,7 +85,8 @@ def _first_line(error: Exception) -> str:
     return str(cause).partition("\n")[0]
 
 
-def _homeserver_session(settings: Settings) -> aiohttp.ClientSession:
+def homeserver_session(settings: Settings) -> aiohttp.ClientSession:
+    """A session in which the homeserver can be asked."""
     context: ssl.SSLContext | bool = True
     if settings.homeserver.ca_file is not None:
         context = ssl.create_default_context(cafile=str(settings.homeserver.ca_file))
@@ -108,4 +110,5 @@ def _runtime_settings(settings: Settings) -> RuntimeSettings:
         avatar=settings.bot.avatar,
         intake=IntakeLimits(max_body=settings.limits.max_body),
         sender=SenderLimits(rooms_at_once=settings.limits.sends_at_once),
+        lost_types=("m.room.member", MEMBER_TYPE, *STICKY_TYPES) if settings.rtc.enabled else (),
     )

@@ -15,6 +15,7 @@ from bridge.commands import answers, refusals
 from bridge.keeper.ledger import named_slot
 from bridge.keeper.ports import Member
 from bridge.locale import Message, Voice
+from bridge.rtc.identities import short_id
 from bridge.store import rooms
 
 CALLED_AGAIN_MS: Final = 60_000
@@ -73,7 +74,7 @@ class RoomAnnouncements:
             work,
             message,
             action.thread or None,
-            slot=named_slot(call.id, f"{action.asked_ts}:{action.identity}"),
+            slot=named_slot(call.id, f"{action.asked_ts}:{short_id(action.identity)}"),
         )
 
     async def rang(self, work: UnitOfWork, call: Call, called: Mapping[Action, Member], caller: str) -> None:

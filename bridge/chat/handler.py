@@ -11,7 +11,7 @@ from bridge.chat.commands import CommandDesk
 from bridge.chat.links import LinkDesk
 from bridge.chat.native_rooms import NativeRooms
 from bridge.chat.room_life import RoomLife
-from bridge.rtc.membership import MEMBER_TYPE
+from bridge.rtc.membership import MEMBER_TYPE, STICKY_TYPES
 from bridge.store import notes
 
 _Handle = Callable[[Event, RoomFacts, UnitOfWork], Awaitable[None]]
@@ -39,7 +39,8 @@ class RoomHandler:
             notes.OFFER_OVER: links.offer_over,
         }
         if native is not None:
-            self._handlers = {**self._handlers, MEMBER_TYPE: native.membership}
+            kinds = (MEMBER_TYPE, *STICKY_TYPES)
+            self._handlers = {**self._handlers, **dict.fromkeys(kinds, native.membership)}
 
     async def handle(self, event: Event, facts: RoomFacts, work: UnitOfWork) -> None:
         """Handle one event of a room."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
@@ -15,7 +15,7 @@ from bridge.calls.model import CallState
 from bridge.commands.open import new_call
 from bridge.keeper.ledger import Ledger
 from bridge.policy import Policy, Right
-from bridge.rtc.membership import Membership, read
+from bridge.rtc.membership import MEMBER_TYPE, Membership, read, read_sticky, storage_key
 from bridge.store import calls, natives
 
 log = structlog.get_logger()
@@ -25,6 +25,10 @@ Out = Callable[[str, str], None]
 
 Changed = Callable[[str], None]
 """``(room_id)``: who takes part in a room's native call has changed."""
+
+
+GhostOut = Callable[[str, UnitOfWork], Awaitable[None]]
+"""``(user_id, work)``: a ghost was put out of the work's room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +49,18 @@ class Opener:
 class NativeRooms:
     """Notes who takes part in native calls, and keeps out of them who left the room."""
 
-    def __init__(self, ledger: Ledger, namespace: Namespace, opener: Opener | None = None) -> None:
+    def __init__(
+        self, ledger: Ledger, namespace: Namespace, ghost_out: GhostOut, opener: Opener | None = None
+    ) -> None:
         """Nothing is heard yet.
 
         Args:
             ledger: Writes calls down.
             namespace: Who is ours.
+            ghost_out: Told of ghosts that were put out of rooms.
             opener: Whom a native call opens a meeting for; None: only commands open meetings.
         """
+        self._ghost_out = ghost_out
         self._opener = opener
         self._ledger = ledger
         self._namespace = namespace
@@ -69,7 +77,8 @@ class NativeRooms:
 
     async def membership(self, event: Event, facts: RoomFacts, work: UnitOfWork) -> None:
         """Somebody takes part in the room's native call, or no longer does."""
-        if event.state_key is None or facts.membership != "join":
+        key = storage_key(event.type, event.state_key, event.sender, event.content)
+        if key is None or facts.membership != "join":
             return
         before = await self._people(work)
         native = native_of(event)
@@ -77,7 +86,7 @@ class NativeRooms:
         is_first = not before and native is not None and native.until_ts > work.now
         if native is not None and is_first and self._opener is not None and not facts.is_encrypted:
             await self._open_for(native, self._opener, work)
-        await natives.put(work.connection, work.room_id, event.state_key, native)
+        await natives.put(work.connection, work.room_id, key, native)
         await self._count_on_card(work, before)
         work.after_commit(lambda: _tell(self._changed, event.room_id))
 
@@ -108,6 +117,7 @@ class NativeRooms:
         if user_id is None or event.content.get("membership") not in ("leave", "ban"):
             return
         if self._namespace.is_ours(user_id):
+            await self._ghost_out(user_id, work)
             return
         await natives.forget_user(work.connection, work.room_id, user_id)
         record = await calls.current(work.connection, work.room_id)
@@ -123,7 +133,8 @@ class NativeRooms:
 
 def native_of(event: Event) -> Membership | None:
     """What a membership event says; None if it ends a membership."""
-    return read(event.content, sender=event.sender, sent_ts=event.origin_ts, now=event.received_ts)
+    understood = read if event.type == MEMBER_TYPE else read_sticky
+    return understood(event.content, sender=event.sender, sent_ts=event.origin_ts, now=event.received_ts)
 
 
 def _tell(callbacks: list[Callable[..., None]], *about: str) -> None:

@@ -8,8 +8,10 @@ to be told into the outbox.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -19,11 +21,12 @@ from appservice.database import Database, is_outage
 from appservice.errors import MatrixError
 from appservice.faults import place
 from appservice.namespace import Namespace
-from appservice.operations import BringGhost, Leave, Operation, SendState
+from appservice.operations import BringGhost, DismissGhost, Operation, SendState
 from appservice.ownership import NotOwner, Ownership
 from appservice.rooms import RoomFacts
 from appservice.unit_of_work import UnitOfWork, UnitsOfWork
 from bridge.calls.model import Call
+from bridge.keeper.bell import Bell
 from bridge.projections import memberships
 from bridge.projections.memberships import Face, Plan, Rung, Terrain
 from bridge.rtc.identities import short_id
@@ -51,11 +54,13 @@ class FaceRules:
         shown: The native call leads into meetings at all (``rtc.gateway`` is not false).
         ghosts: People whom Visio authenticated get a Matrix user of their own.
         service_url: The authorization service as it is advertised.
+        keep_names: Who came may be read in the room when the meeting is over (``calls.names: keep``).
     """
 
     shown: bool
     ghosts: bool
     service_url: str
+    keep_names: bool = False
 
 
 class Faces:
@@ -71,6 +76,7 @@ class Faces:
         namespace: Namespace,
         rules: FaceRules,
         clock: Clock,
+        bell: Bell | None = None,
     ) -> None:
         self._database = database
         self._works = works
@@ -79,7 +85,9 @@ class Faces:
         self._namespace = namespace
         self._rules = rules
         self._clock = clock
+        self._bell = bell
         self._waiting: dict[str, str] = {}
+        self._numbers = itertools.count()
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._changed: list[Changed] = []
@@ -124,6 +132,8 @@ class Faces:
         if _shown(before) != _shown(plan.faces):
             self._tell(call_id)
             self._bus.publish("faces", {"id": call_id})
+        if self._bell is not None and plan.faces:
+            await self._bell.look(call_id, room_id)
 
     async def refused(
         self, operation: Operation, slot: str | None, error: MatrixError, work: UnitOfWork
@@ -143,6 +153,19 @@ class Faces:
         after = faces | {found.identity: memberships.refused(found)}
         await stored_faces.replace(work, call_id, faces, after)
         work.after_commit(lambda: self._look_at(call_id, work.room_id))
+
+    async def ghost_out(self, user_id: str, work: UnitOfWork) -> None:
+        """A ghost was kicked out of a room, or banned: whoever it stood for takes the next rung at once."""
+        for call_id, faces in (await stored_faces.of_room(work.connection, work.room_id)).items():
+            found = {
+                identity: memberships.put_out(face)
+                for identity, face in faces.items()
+                if face.rung is Rung.GHOST and face.user_id == user_id
+            }
+            if found:
+                log.info("faces.ghost_out", call=call_id)
+                await stored_faces.replace(work, call_id, faces, faces | found)
+                work.after_commit(partial(self._look_at, call_id, work.room_id))
 
     def _look_at(self, call_id: str, room_id: str) -> None:
         self._waiting[call_id] = room_id
@@ -165,19 +188,21 @@ class Faces:
     async def _carry_out(self, work: UnitOfWork, call_id: str, plan: Plan, *, bot_is_in: bool) -> None:
         async def write(operation: Operation, face: Face) -> None:
             # A slot of its own for each: none may take the place of another that stands before a third.
-            slot = f"{_SLOT}{call_id}:{short_id(face.identity)}:{work.now}"
+            slot = f"{_SLOT}{call_id}:{short_id(face.identity)}:{work.now}-{next(self._numbers)}"
             await work.write(operation, slot=slot, room_id=face.room_id)
 
         for face in plan.empty:
-            if bot_is_in or face.rung is Rung.GHOST:
-                await write(SendState(MEMBER_TYPE, face.state_key, {}, sender=face.user_id), face)
+            # Whoever is out cannot do it themselves, and the state key keeps nobody else from it.
+            sender = None if face.out else face.user_id
+            if bot_is_in or (face.rung is Rung.GHOST and not face.out):
+                await write(SendState(MEMBER_TYPE, face.state_key, {}, sender=sender), face)
         for face in plan.bring:
             await write(BringGhost(face.user_id, face.name), face)
         for face in plan.write:
             content = memberships.content(face, self._rules.service_url, work.now)
             await write(SendState(MEMBER_TYPE, face.state_key, content, sender=face.user_id), face)
         for face in plan.dismiss:
-            await write(Leave(sender=face.user_id), face)
+            await write(DismissGhost(face.user_id, forget_name=not self._rules.keep_names), face)
 
     async def _working(self) -> None:
         while True:

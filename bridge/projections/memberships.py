@@ -74,6 +74,7 @@ class Face:
         renew_ts: When it is to be written again, milliseconds.
         present: They are in the meeting; a ghost whose person left stays in the room, without a membership,
             until the call is over.
+        out: The ghost was put out of the room.
     """
 
     identity: str
@@ -86,6 +87,7 @@ class Face:
     since_ts: int = 0
     renew_ts: int = 0
     present: bool = True
+    out: bool = False
 
     @property
     def shown(self) -> str | None:
@@ -136,13 +138,12 @@ def plan(
         identity: _face(person, room_id, stored.get(identity), terrain, now)
         for identity, person in inside.items()
     }
-    # A ghost waits in the room for its person to come back.
     waiting = {
-        identity: dataclasses.replace(face, present=False, renew_ts=_NEVER)
+        identity: _without_person(face, terrain)
         for identity, face in stored.items()
-        if identity not in wanted and face.room_id == room_id and _is_let_in(face, terrain)
+        if identity not in wanted and face.room_id == room_id
     }
-    faces = wanted | waiting
+    faces = wanted | {identity: face for identity, face in waiting.items() if face is not None}
     gone = [
         face
         for identity, face in stored.items()
@@ -180,6 +181,11 @@ def dismissal(stored: Mapping[str, Face]) -> Plan:
 def refused(face: Face) -> Face:
     """The face of somebody whom the room refused their present rung."""
     return dataclasses.replace(face, floor=Rung(min(face.rung + 1, Rung.CARD)))
+
+
+def put_out(face: Face) -> Face:
+    """The face of somebody whose ghost was kicked out of the room, or banned: the room refuses it."""
+    return dataclasses.replace(face, floor=max(face.floor, Rung.BOT), out=True)
 
 
 def content(face: Face, service_url: str, now: int) -> dict[str, Any]:
@@ -241,6 +247,18 @@ def _member(identity: str, rung: Rung, terrain: Terrain) -> tuple[str, str]:
     if rung is Rung.BOT:
         return terrain.bot_id, identities.carried_device(identity)
     return "", ""
+
+
+def _without_person(face: Face, terrain: Terrain) -> Face | None:
+    """What stays of somebody who has left the meeting; None if nothing does.
+
+    A ghost waits in the room for its person to come back. What the room has refused, it is not asked again.
+    """
+    if _is_let_in(face, terrain):
+        return dataclasses.replace(face, present=False, renew_ts=_NEVER)
+    if face.floor is Rung.GHOST:
+        return None
+    return Face(face.identity, face.room_id, Rung.CARD, face.floor, renew_ts=_NEVER, present=False)
 
 
 def _is_let_in(face: Face, terrain: Terrain) -> bool:

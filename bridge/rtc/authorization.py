@@ -24,7 +24,7 @@ from bridge.rtc.doorkeeper import Admitted, Doorkeeper
 from bridge.rtc.passes import Pass, Passes
 from bridge.rtc.plain_tokens import PlainTokens
 from bridge.rtc.ports import RoomView, Verifier
-from bridge.rtc.refusals import bad_json, forbidden, too_many, try_again, unauthorized
+from bridge.rtc.refusals import bad_json, forbidden, not_offered, too_many, try_again, unauthorized
 from bridge.rtc.requests import Ask, Delay
 from bridge.rtc.restraint import Restraint
 
@@ -68,6 +68,9 @@ class Addresses:
 RefusedServer = Callable[[str, str], None]
 """``(room_id, server_name)``: somebody of that server may not take part in that room's call as they want."""
 
+Plainly = Callable[[str, str], None]
+"""``(room_id, identity)``: somebody who is about to come into a meeting asked for the plain identity."""
+
 
 class Authorization:
     """Gives out tokens; knows nothing of HTTP."""
@@ -107,6 +110,11 @@ class Authorization:
         self._restraint = restraint or Restraint()
         self._on_refused = on_refused
         self._delegation = delegation
+        self._plainly: list[Plainly] = []
+
+    def on_plainly(self, callback: Plainly) -> None:
+        """Call back when somebody asks for the plain identity in a room whose native call is a meeting."""
+        self._plainly.append(callback)
 
     async def grant(self, ask: Ask, address: str) -> Granted:
         """Give somebody a token.
@@ -133,6 +141,9 @@ class Authorization:
         if not through_gateway:
             token = await self._plain.sign(admitted.venue.sfu_room, identity, publish=admitted.publish)
             return Granted(self._addresses.sfu, token)
+        if ask.member_id is None and admitted.publish and admitted.venue.call is not None:
+            for callback in self._plainly:
+                callback(ask.room_id, identity)
         return Granted(self._addresses.gateway, self._pass(ask, user_id, identity, admitted))
 
     async def delegate(self, ask: Ask, address: str) -> None:
@@ -142,10 +153,13 @@ class Authorization:
             Refusal: it is not taken over.
         """
         assert ask.delay is not None
+        if not await self._takes_leaves(ask):
+            # Of users of other homeservers, too: whoever hears anything else relies on us.
+            raise not_offered()
         user_id, view = await self._identify(ask, address)
         through_gateway = self._leads_through_gateway(ask, view)
         admitted = await self._doorkeeper.admit(user_id, view, slot_id=ask.slot_id, bridged=through_gateway)
-        if not admitted.publish or not await self._takes_leaves(ask):
+        if not admitted.publish:
             raise forbidden("Delegation of delayed events is only supported for full access users")
         await self._take_leave(ask, ask.delay, user_id)
 

@@ -49,6 +49,11 @@ def forbidden(why: str) -> Refusal:
     return Refusal(403, "M_FORBIDDEN", why)
 
 
+def not_offered() -> Refusal:
+    """Nobody here takes over leave events; to clients that means that they have to look after their own."""
+    return Refusal(404, "M_UNRECOGNIZED", "Delegation of delayed events is not offered here")
+
+
 def no_room() -> Refusal:
     """The SFU does not make the room."""
     return Refusal(500, "M_UNKNOWN", "Unable to create room on SFU")

@@ -16,7 +16,7 @@ from aiohttp import web
 from appservice.faults import place
 from bridge.rtc import requests
 from bridge.rtc.authorization import Authorization
-from bridge.rtc.refusals import Refusal, not_json, too_large, try_again
+from bridge.rtc.refusals import Refusal, not_json, not_offered, too_large, try_again
 from bridge.web.attempts import client_address
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -64,7 +64,7 @@ class _Face:
     async def delegate(self, body: bytes, address: str) -> dict[str, Any]:
         # A client that gets anything but 404 relies on it, and stays in the call for an hour if nobody acts.
         if not await self._authorization.delegation_is_offered():
-            raise Refusal(404, "M_UNRECOGNIZED", "Delegation of delayed events is not offered here")
+            raise not_offered()
         await self._authorization.delegate(requests.delegate_delayed_leave(body), address)
         return {}
 

@@ -38,6 +38,7 @@ class JoinPass:
         ttl_ms: How long the token opens the door. Who is in stays in: LiveKit renews the tokens
             of connected participants by itself.
         can_publish: May send audio and video.
+        sources: Of these sources alone (``camera``, ``microphone``, …); None for all of them.
         can_subscribe: May receive audio and video.
         can_publish_data: May send data, such as chat.
         hidden: The others are not told of them.
@@ -49,6 +50,7 @@ class JoinPass:
     name: str
     ttl_ms: int
     can_publish: bool = True
+    sources: tuple[str, ...] | None = None
     can_subscribe: bool = True
     can_publish_data: bool = True
     hidden: bool = False
@@ -78,6 +80,8 @@ def join_token(key: ApiKey, join: JoinPass, now: int) -> str:
         "canPublishData": join.can_publish_data,
         "canUpdateOwnMetadata": False,
     }
+    if join.can_publish and join.sources is not None:
+        video["canPublishSources"] = list(join.sources)
     if join.hidden:
         video["hidden"] = True
     claims: dict[str, object] = {"sub": join.identity, "video": video}

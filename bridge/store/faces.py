@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Iterable, Mapping
 
 import orjson
@@ -23,12 +24,19 @@ async def of_call(connection: AsyncConnection, call_id: str) -> dict[str, Face]:
     return {face.identity: face for face in found}
 
 
+async def of_room(connection: AsyncConnection, room_id: str) -> dict[str, dict[str, Face]]:
+    """The faces that have something to do with a room, by call, then by SFU identity."""
+    query = sa.select(rtc_faces.c.call_id).distinct().where(rtc_faces.c.room_id == room_id)
+    call_ids = (await connection.execute(query)).scalars().all()
+    return {call_id: await of_call(connection, call_id) for call_id in call_ids}
+
+
 async def replace(
     work: UnitOfWork, call_id: str, before: Mapping[str, Face], after: Mapping[str, Face]
 ) -> None:
     """Store the faces that a call has from now on, where they differ."""
     changed = [face for identity, face in after.items() if before.get(identity) != face]
-    gone = [*(before.keys() - after.keys()), *(face.identity for face in changed)]
+    gone = [_key(identity) for identity in (*(before.keys() - after.keys()), *(f.identity for f in changed))]
     if gone:
         await work.connection.execute(
             sa.delete(rtc_faces).where(rtc_faces.c.call_id == call_id, rtc_faces.c.identity.in_(gone))
@@ -36,7 +44,7 @@ async def replace(
     rows = [
         {
             "call_id": call_id,
-            "identity": face.identity,
+            "identity": _key(face.identity),
             "room_id": face.room_id,
             "shard": shard_of(face.room_id),
             "renew_ts": face.renew_ts,
@@ -79,6 +87,10 @@ async def renew_now(work: UnitOfWork, call_id: str, identity: str) -> None:
     if identity in faces:
         due_now = dataclasses.replace(faces[identity], renew_ts=0)
         await replace(work, call_id, faces, faces | {identity: due_now})
+
+
+def _key(identity: str) -> str:
+    return hashlib.sha256(identity.encode()).hexdigest()
 
 
 def _encode(face: Face) -> str:

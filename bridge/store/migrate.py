@@ -12,7 +12,7 @@ from appservice.database import Database
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision; a test holds it against the history."""
 
 # One number for all replicas: who starts second waits until the first has migrated.

@@ -18,6 +18,17 @@ async def ask(work: UnitOfWork, question: str, user_id: str, patience_ms: int) -
     )
 
 
+async def is_open(work: UnitOfWork, question: str, user_id: str) -> bool:
+    """Whether the user was asked and is still in time; the question stays."""
+    query = sa.select(questions.c.until_ts).where(
+        questions.c.room_id == work.room_id,
+        questions.c.question == question,
+        questions.c.user_id == user_id,
+    )
+    until = (await work.connection.execute(query)).scalar_one_or_none()
+    return until is not None and until >= work.now
+
+
 async def take(work: UnitOfWork, question: str, user_id: str) -> bool:
     """Whether the user was asked and still in time; the question is gone afterwards."""
     taken = await work.connection.execute(

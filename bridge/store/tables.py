@@ -74,6 +74,7 @@ rtc_faces = sa.Table(
     "rtc_faces",
     metadata,
     sa.Column("call_id", sa.Text, primary_key=True),
+    # As a digest: people choose it in Visio, and no database takes every string.
     sa.Column("identity", sa.Text, primary_key=True, comment="of the participant in the SFU"),
     sa.Column("room_id", sa.Text, nullable=False),
     sa.Column("shard", sa.SmallInteger, nullable=False),
@@ -115,5 +116,6 @@ rtc_natives = sa.Table(
     sa.Column("device_id", sa.Text, nullable=False),
     sa.Column("service_url", sa.Text, nullable=False, comment="where they publish"),
     sa.Column("until_ts", sa.BigInteger, nullable=False),
+    sa.Column("member_id", sa.Text, nullable=False, server_default="", comment="of a sticky membership"),
 )
 sa.Index("rtc_natives_until", rtc_natives.c.until_ts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import itertools
+import json
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -104,6 +105,7 @@ class _Cut(Exception):
 @dataclass(frozen=True)
 class _Request(Asked):
     path: Mapping[str, str]
+    query: Mapping[str, str]
 
 
 class FakeHomeserver:
@@ -115,6 +117,7 @@ class FakeHomeserver:
         state: Content of state events by room, type and state key; a room that is not here is unknown.
         rules: How to misbehave; the first that applies does.
         timelines: What others wrote in rooms, oldest first.
+        profiles: What profiles say, by user and field.
     """
 
     def __init__(self) -> None:
@@ -124,6 +127,7 @@ class FakeHomeserver:
         self.state: dict[str, dict[tuple[str, str], Content]] = {}
         self.rules: list[Rule] = []
         self.timelines: dict[str, Sequence[Content]] = {}
+        self.profiles: dict[tuple[str, str], object] = {}
         self._answered: dict[tuple[object, ...], Sent] = {}
         self._numbers = itertools.count(1)
 
@@ -177,6 +181,7 @@ class FakeHomeserver:
             ("PUT", f"{room}/redact/{{event}}/{{txn}}", "redact", self._redact),
             ("PUT", f"{room}/state/{{kind}}/{{key:.*}}", "set_state", self._set_state),
             ("GET", f"{room}/state/{{kind}}/{{key:.*}}", "state", self._get_state),
+            ("GET", f"{room}/event/{{event}}", "event", self._get_event),
             ("GET", f"{room}/messages", "messages", self._messages),
             ("POST", "/join/{room}", "join", lambda _: web.Response(text=done)),
             ("POST", f"{room}/leave", "leave", lambda _: web.Response(text=done)),
@@ -184,8 +189,8 @@ class FakeHomeserver:
             ("GET", "/account/whoami", "whoami", lambda _: web.Response(text=done)),
             ("POST", "/register", "register", lambda _: web.Response(text=done)),
             ("PUT", "/devices/{device}", "device", lambda _: web.Response(text=done)),
-            ("GET", "/profile/{user}/{field}", "profile", lambda _: web.Response(text=done)),
-            ("PUT", "/profile/{user}/{field}", "profile", lambda _: web.Response(text=done)),
+            ("GET", "/profile/{user}/{field}", "profile", self._get_profile),
+            ("PUT", "/profile/{user}/{field}", "profile", self._set_profile),
             ("POST", "/appservice/{id}/ping", "ping", lambda _: web.Response(text=done)),
         ]
         return [
@@ -206,6 +211,7 @@ class FakeHomeserver:
             request.match_info.get("txn"),
             body,
             request.match_info,
+            request.query,
         )
         self.asked.append(asked)
         rule = next((rule for rule in self.rules if rule.applies(asked)), None)
@@ -244,8 +250,20 @@ class FakeHomeserver:
         self.state.setdefault(sent.room_id, {})[kind, key] = asked.body
         return web.json_response({"event_id": sent.event_id})
 
+    def _get_profile(self, asked: _Request) -> web.Response:
+        field = asked.path["field"]
+        found = self.profiles.get((asked.path["user"], field))
+        return web.json_response({} if found is None else {field: found})
+
+    def _set_profile(self, asked: _Request) -> web.Response:
+        field = asked.path["field"]
+        self.profiles[asked.path["user"], field] = asked.body.get(field)
+        return web.json_response({})
+
     def _messages(self, asked: _Request) -> web.Response:
-        return web.json_response({"chunk": self.timelines.get(str(asked.room_id), [])[::-1]})
+        wanted = json.loads(asked.query["filter"])["types"]
+        found = [event for event in self.timelines.get(str(asked.room_id), []) if event["type"] in wanted]
+        return web.json_response({"chunk": found[::-1]})
 
     def _get_state(self, asked: _Request) -> web.Response:
         room, kind, key = str(asked.room_id), asked.path["kind"], asked.path["key"]
@@ -254,7 +272,38 @@ class FakeHomeserver:
         content = self.state[room].get((kind, key))
         if content is None:
             return web.json_response({"errcode": "M_NOT_FOUND", "error": "no such state"}, status=404)
-        return web.json_response({"content": content, "sender": "@creator:hs"})
+        versions = self._versions(room, kind, key)
+        if not versions:
+            return web.json_response({"content": content, "sender": "@creator:hs"})
+        return web.json_response(self._event(versions[-1]))
+
+    def _get_event(self, asked: _Request) -> web.Response:
+        (sent,) = [each for each in self.sent if each.event_id == asked.path["event"]]
+        return web.json_response(self._event(sent))
+
+    def _versions(self, room: str, kind: str, key: str | None) -> list[Sent]:
+        return [s for s in self.sent if (s.room_id, s.type, s.state_key) == (room, kind, key)]
+
+    def _event(self, sent: Sent) -> Content:
+        """A state event as Synapse gives it."""
+        versions = self._versions(sent.room_id, sent.type, sent.state_key)
+        event = {
+            "event_id": sent.event_id,
+            "room_id": sent.room_id,
+            "sender": sent.sender,
+            "content": self._content(sent),
+        }
+        number = versions.index(sent)
+        if not number:
+            return event
+        before = versions[number - 1]
+        unsigned = {"replaces_state": before.event_id, "prev_content": self._content(before)}
+        return event | {"unsigned": unsigned}
+
+    def _content(self, sent: Sent) -> Content:
+        """What redactions have left."""
+        redacted = any(each.redacts == sent.event_id for each in self.sent)
+        return {"membership": sent.content.get("membership")} if redacted else sent.content
 
 
 @asynccontextmanager

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from appservice.ghosts import DISMISSED
 from appservice.namespace import Namespace
 from appservice.transaction import Interest
 from bridge.intake import interest
-from bridge.rtc.membership import MEMBER_TYPE
+from bridge.rtc.membership import MEMBER_TYPE, STICKY_TYPES
 
 MEMBERSHIP = {
     "application": "m.call",
@@ -56,6 +57,27 @@ def test_nonsense_for_a_transport_is_left_out(foci: Any) -> None:
 def test_our_own_memberships_are_no_news() -> None:
     assert wanting(True)(membership(MEMBERSHIP, "@visio_marie:hs")) is None
     assert wanting(True)(membership(MEMBERSHIP, "@visio:hs")) is None
+
+
+def test_of_a_sticky_membership_only_what_counts_is_kept() -> None:
+    content = {"slot_id": "m.call#ROOM", "member": {"id": "m1"}, "msc4354_sticky_key": "m1", "versions": []}
+    raw = {"type": STICKY_TYPES[0], "sender": "@ada:hs", "content": content}
+    kept = {"slot_id": "m.call#ROOM", "member_id": "m1", "sticky_key": "m1"}
+    assert wanting(True)(raw) == kept
+    assert wanting(True)(raw | {"type": STICKY_TYPES[1]}) == kept
+    assert wanting(False)(raw) is None
+
+
+def test_a_ghost_that_we_have_sent_out_is_no_news_and_one_that_was_put_out_is() -> None:
+    def left(user: str, sender: str) -> Any:
+        content = {"membership": "leave", DISMISSED: True}
+        return wanting(True)(
+            {"type": "m.room.member", "sender": sender, "state_key": user, "content": content}
+        )
+
+    assert left("@visio_marie:hs", "@visio_marie:hs") is None
+    assert left("@visio_marie:hs", "@ada:hs") == {"membership": "leave"}
+    assert left("@bob:hs", "@bob:hs") == {"membership": "leave"}, "nobody else leaves unnoticed"
 
 
 def test_who_leaves_is_kept_without_their_name_and_who_comes_is_not() -> None:

@@ -5,7 +5,8 @@ import pytest
 from appservice.errors import HomeserverUnreachable, MatrixError
 from bridge.calls.ports import ProviderFailure, SfuUnreachable
 from bridge.health import Refuses
-from bridge.peer_checks import homeserver_check, sfu_check, visio_check
+from bridge.peer_checks import homeserver_check, sfu_check, transports_check, visio_check
+from bridge.rtc.transports import Advertised
 from bridge.sfu.twirp import SfuRefused
 
 BOT = "@visio:example.org"
@@ -110,3 +111,22 @@ async def test_a_visio_that_is_down_is_away() -> None:
     for _ in range(2):
         with pytest.raises(ProviderFailure):
             await visio.check()
+
+
+async def asked_for_transports(answer: Advertised | Exception) -> None:
+    async def ask() -> Advertised:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    await transports_check(ask, "https://visio.example/livekit")()
+
+
+async def test_a_homeserver_that_sends_native_calls_elsewhere_comes_with_what_to_write() -> None:
+    await asked_for_transports(Advertised(("https://visio.example/livekit",)))
+    with pytest.raises(Refuses, match=r"matrix_rtc\.transports"):
+        await asked_for_transports(Advertised(("https://elsewhere.example",)))
+    with pytest.raises(Refuses, match="app_service_config_files"):
+        await asked_for_transports(MatrixError(401, "M_UNKNOWN_TOKEN", ""))
+    with pytest.raises(MatrixError):
+        await asked_for_transports(MatrixError(502, "", ""))

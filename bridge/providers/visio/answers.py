@@ -30,6 +30,9 @@ from bridge.providers.visio.tokens import Token
 ACCESS_LEVELS = frozenset({"public", "trusted", "restricted"})
 """Who enters without being let in (``RoomAccessLevel``)."""
 
+SOURCES = ("camera", "microphone", "screen_share", "screen_share_audio")
+"""What can be published (LiveKit's ``canPublishSources``)."""
+
 _LONGEST_LIFE_S = 30 * 86_400
 
 
@@ -123,6 +126,15 @@ def access(document: Mapping[str, object]) -> str | None:
     """The access level that a room or an SFU room's metadata names, if it is one that we know."""
     level = document.get("access_level")
     return level if isinstance(level, str) and level in ACCESS_LEVELS else None
+
+
+def sources(document: Mapping[str, object]) -> tuple[str, ...] | None:
+    """What people may publish in a room, by LiveKit's names of sources; None for everything."""
+    configuration = document.get("configuration")
+    wanted = configuration.get("can_publish_sources") if isinstance(configuration, dict) else None
+    if not isinstance(wanted, list):
+        return None
+    return tuple(source for source in SOURCES if source in wanted)
 
 
 def dial_in(document: Mapping[str, object]) -> DialIn | None:

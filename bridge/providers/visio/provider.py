@@ -35,6 +35,7 @@ from bridge.providers.visio.links import VisioLinks
 from bridge.providers.visio.participants import is_person, nameless, sight
 from bridge.providers.visio.parts import SharedSfu, VisioParts
 from bridge.providers.visio.rooms import Rooms
+from bridge.providers.visio.sources import Sources
 from bridge.sfu.model import SfuParticipant
 from bridge.sfu.tokens import JoinPass, join_token
 
@@ -61,6 +62,7 @@ class VisioProvider:
         self._http = VisioHttp(parts.url, parts.patience)
         self._api = VisioApi(self._http, parts.credentials, on_orphan=parts.on_orphan, clock=parts.ticks)
         self._rooms = Rooms(self._http, parts.ticks)
+        self._sources = Sources(self._rooms)
         self._made: LRUCache[str, Meeting] = LRUCache(_REMEMBERED)
         self.links = VisioLinks(parts.url, parts.hosts)
 
@@ -112,7 +114,10 @@ class VisioProvider:
         return meeting if meeting.sfu_room is not None and news else None
 
     async def prepare(self, call: Call) -> None:
-        """Nothing: LiveKit makes the room when somebody joins, as Visio expects."""
+        """Ask Visio what people may publish. LiveKit makes the room when somebody joins, as Visio expects."""
+        slug = self.links.slug(call.url or "")
+        if slug is not None and call.sfu_room is not None:
+            await self._sources.learn(slug, call.sfu_room)
 
     async def who(self, call: Call) -> Sight:
         """Who is in the SFU room, and what goes on there. A meeting that does not exist yet is empty.
@@ -199,12 +204,15 @@ class VisioProvider:
         user_id = matrix_user(admission.identity)
         if user_id is None:
             raise ValueError("an identity in Visio's rooms is a Matrix user's with a device")
+        sources = self._sources.of(room)
         join = JoinPass(
             room=room,
             identity=admission.identity,
             name=_shown(admission.name) or user_id,
             ttl_ms=self._parts.token_ttl_ms,
-            can_publish=admission.publish,
+            # To LiveKit, nothing named means everything.
+            can_publish=admission.publish and sources != (),
+            sources=sources,
             can_publish_data=admission.publish,
             hidden=admission.hidden,
             attributes=attributes(sfu.key.secret, room, admission.identity, known=admission.known),

@@ -40,12 +40,14 @@ class Place:
         access: Its access level, or None if it is none that we know.
         registered: Visio has a room of that slug; if not, the same link may lead elsewhere later.
         dial_in: How to join by telephone, where anybody may.
+        sources: What people may publish there; None for everything.
     """
 
     sfu_room: str
     access: str | None
     registered: bool
     dial_in: DialIn | None = None
+    sources: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,5 +121,9 @@ class Rooms:
         if room_id is None:
             raise Nonsense("a room whose id is no UUID")
         return Place(
-            room_id, answers.access(room), registered=True, dial_in=await self._telephone.dial_in(room)
+            room_id,
+            answers.access(room),
+            registered=True,
+            dial_in=await self._telephone.dial_in(room),
+            sources=answers.sources(room),
         )

@@ -51,6 +51,17 @@ async def test_what_the_homeserver_never_pushed_is_handled_after_its_outage(
         assert one.app.handled[1:] == [each["event_id"] for each in lost], "in the order of the room"
 
 
+async def test_an_application_may_want_to_hear_of_more_than_every_one_does(
+    sqlite_url: str, homeserver: FakeHomeserver
+) -> None:
+    kinds = ("m.room.message", "org.example.wanted", "org.example.other")
+    async with service(sqlite_url, homeserver, lost_types=("org.example.wanted",)) as one:
+        await joined(one, homeserver)
+        homeserver.timelines[ROOM] = [written(type=kind) for kind in kinds]
+        await outage(one, homeserver)
+        assert [each.type for each in one.app.events[1:]] == ["m.room.message", "org.example.wanted"]
+
+
 async def test_what_was_pushed_is_not_handled_again(database_url: str, homeserver: FakeHomeserver) -> None:
     async with service(database_url, homeserver) as one:
         await joined(one, homeserver)

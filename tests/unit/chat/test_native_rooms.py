@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
 
 from appservice.events import Event
 from appservice.namespace import Namespace
+from appservice.unit_of_work import UnitOfWork
 from bridge.calls.model import CallState, Participant, ParticipantKind
 from bridge.chat.native_rooms import NativeRooms, Opener, native_of
 from bridge.policy import Policy
-from bridge.rtc.membership import MEMBER_TYPE, Membership
+from bridge.rtc.identities import ROOM_SLOT
+from bridge.rtc.membership import MEMBER_TYPE, STICKY_TYPES, Membership
 from bridge.store import natives
 from tests.support.office import ROOM, T0, Office, a_call, an_office
 
@@ -23,9 +26,13 @@ async def office(sqlite_url: str) -> Any:
         yield made
 
 
+async def nobody_cares(_user_id: str, _work: UnitOfWork) -> None:
+    """No ghost is of interest."""
+
+
 @pytest.fixture
 def native(office: Office) -> NativeRooms:
-    return NativeRooms(office.ledger, Namespace("hs", "visio", "visio_"))
+    return NativeRooms(office.ledger, Namespace("hs", "visio", "visio_"), nobody_cares)
 
 
 def event(kind: str, sender: str, key: str, **content: Any) -> Event:
@@ -38,7 +45,7 @@ def membership(**changes: Any) -> Event:
 
 async def tell(office: Office, native: NativeRooms, told: Event) -> None:
     async with office.works.begin(ROOM) as work:
-        handle = native.membership if told.type == MEMBER_TYPE else native.member
+        handle = native.member if told.type == "m.room.member" else native.membership
         await handle(told, await work.facts(), work)
 
 
@@ -113,10 +120,23 @@ async def test_who_leaves_or_is_put_out_of_the_room_is_put_out_of_the_call(
     assert await inside(office) == []
 
 
-async def test_joins_and_our_own_people_are_of_no_concern(office: Office, native: NativeRooms) -> None:
+async def test_a_ghost_that_is_put_out_is_the_business_of_whoever_looks_after_ghosts(office: Office) -> None:
+    out: list[str] = []
+
+    async def ghost_out(user_id: str, _work: UnitOfWork) -> None:
+        out.append(user_id)
+
+    native = NativeRooms(office.ledger, Namespace("hs", "visio", "visio_"), ghost_out)
     await office.told()
     await office.begin(a_call())
     await tell(office, native, event("m.room.member", "@ada:hs", "@visio_x:hs", membership="leave"))
+    assert out == ["@visio_x:hs"]
+    assert (await office.call()).denied == ()
+
+
+async def test_who_joins_is_of_no_concern(office: Office, native: NativeRooms) -> None:
+    await office.told()
+    await office.begin(a_call())
     await tell(office, native, event("m.room.member", "@bob:hs", "@bob:hs", membership="join"))
     assert (await office.call()).denied == ()
 
@@ -124,7 +144,7 @@ async def test_joins_and_our_own_people_are_of_no_concern(office: Office, native
 @pytest.fixture
 def opening(office: Office) -> NativeRooms:
     opener = Opener(Policy({"@guest:hs": "publish"}, "hs"), "livekit", "https://x")
-    return NativeRooms(office.ledger, Namespace("hs", "visio", "visio_"), opener)
+    return NativeRooms(office.ledger, Namespace("hs", "visio", "visio_"), nobody_cares, opener)
 
 
 async def opened(office: Office) -> list[str]:
@@ -188,6 +208,53 @@ async def test_in_an_encrypted_room_the_card_follows_how_many_are_in_the_native_
         edits.append(len(await office.cards()))
         await office.send()
     assert edits == [1, 0, 1]
+
+
+STICKY = {
+    "slot_id": ROOM_SLOT,
+    "user_id": "@bob:hs",
+    "device_id": "PHONE",
+    "member_id": "m1",
+    "sticky_key": "m1",
+    "service_url": "https://x",
+    "duration_ms": HOUR // 2,
+}
+
+
+def sticky(**changes: Any) -> Event:
+    return dataclasses.replace(event(STICKY_TYPES[0], "@bob:hs", "", **STICKY | changes), state_key=None)
+
+
+async def test_sticky_memberships_count_too_each_under_its_own_key(
+    office: Office, native: NativeRooms
+) -> None:
+    await office.told()
+    await tell(office, native, membership())
+    await tell(office, native, sticky())
+    await tell(office, native, sticky(member_id="m2", sticky_key="m2"))
+    async with office.database.connect() as connection:
+        noted = await natives.of_room(connection, ROOM, T0)
+    assert {each.member_id for each in noted} == {"", "m1", "m2"}
+    assert len({each.identity for each in noted}) == 3
+    gone = dataclasses.replace(sticky(), content={"sticky_key": "m1"})
+    await tell(office, native, gone)
+    assert len(await inside(office)) == 2
+    assert await inside(office, T0 + HOUR) == ["@bob:hs"], "the state event lasts longer"
+
+
+async def test_a_key_that_no_database_takes_is_passed_over(database_url: str) -> None:
+    async with an_office(database_url) as office:
+        native = NativeRooms(office.ledger, Namespace("hs", "visio", "visio_"), nobody_cares)
+        await office.told()
+        for told in (
+            dataclasses.replace(membership(), state_key="_@bob:hs_\0"),
+            membership(device_id="\0"),
+            sticky(sticky_key="\0"),
+            sticky(member_id="\0"),
+        ):
+            await tell(office, native, told)
+        await tell(office, native, membership(service_url="https://\0"))
+        assert await inside(office) == ["@bob:hs"]
 
 
 def of(user: str) -> Event:

@@ -60,5 +60,9 @@ def test_with_native_calls_the_homeserver_has_something_to_say(load: Load) -> No
     assert "rtc.gateway: false" in notice.advice
 
 
-def test_ringing_is_said_to_be_for_later(load: Load) -> None:
+def test_ringing_without_native_calls_is_said_to_do_nothing(load: Load) -> None:
     assert [notice.key for notice in config.notices(load({"rtc.ring": "ring"}))] == ["rtc.ring"]
+    native = {"rtc.enabled": True, "rtc.ring": "ring"}
+    assert "rtc.ring" not in [notice.key for notice in config.notices(load(native))]
+    plain = native | {"rtc.gateway": False}
+    assert "rtc.ring" in [notice.key for notice in config.notices(load(plain))]

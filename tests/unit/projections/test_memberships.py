@@ -106,6 +106,33 @@ def test_a_rung_that_is_refused_is_left_without_a_trace() -> None:
     assert rungs(last) == {"marie": Rung.CARD}
 
 
+def test_a_ghost_that_is_put_out_gives_way_and_what_it_wrote_is_emptied_by_others() -> None:
+    before = plan(MARIE).faces["marie"]
+    found = plan(MARIE, before={"marie": memberships.put_out(before)})
+    assert rungs(found) == {"marie": Rung.BOT}
+    assert found.bring == ()
+    assert [(face.shown, face.out) for face in found.empty] == [(f"{GHOST}:VISIO", True)]
+    assert found.write == (found.faces["marie"],)
+    assert not found.faces["marie"].out
+
+
+def test_what_the_room_has_refused_is_remembered_while_somebody_is_away() -> None:
+    refused = plan(MARIE, before={"marie": memberships.put_out(plan(MARIE).faces["marie"])}).faces
+    away = plan(before=refused)
+    assert away.empty == (refused["marie"],)
+    assert [(face.present, face.floor) for face in away.faces.values()] == [(False, Rung.BOT)]
+    assert plan(before=away.faces) == Plan(faces=away.faces)
+    back = plan(MARIE, before=away.faces)
+    assert (rungs(back), back.bring) == ({"marie": Rung.BOT}, ())
+
+
+def test_a_ghost_that_is_put_out_while_its_person_is_away_is_let_go_of() -> None:
+    waiting = plan(before=plan(MARIE).faces).faces["marie"]
+    found = plan(before={"marie": memberships.put_out(waiting)})
+    assert (found.empty, [face.user_id for face in found.dismiss]) == ((), [GHOST])
+    assert found.faces["marie"].rung is Rung.CARD
+
+
 def test_in_a_room_that_replaces_another_everything_begins_anew() -> None:
     before = plan(MARIE, BOB).faces
     found = plan(MARIE, BOB, before=before, now=NOW + 1, room_id="!new:hs.example")

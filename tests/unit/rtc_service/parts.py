@@ -12,6 +12,7 @@ from bridge.rtc.authorization import Addresses, Authorization, Gate
 from bridge.rtc.delegation import Delegation
 from bridge.rtc.doorkeeper import Doorkeeper
 from bridge.rtc.identities import ROOM_SLOT
+from bridge.rtc.membership import Membership
 from bridge.rtc.passes import Passes
 from bridge.rtc.plain_tokens import PlainTokens
 from bridge.rtc.ports import RoomMember, RoomView
@@ -75,6 +76,8 @@ class House:
         failure: What look-ups end with.
         looked_up: Servers that were asked.
         refused: What ``on_refused`` was told.
+        plainly: What ``on_plainly`` was told.
+        noted: The memberships that every room has.
     """
 
     rooms: dict[str, RoomView] = field(default_factory=dict)
@@ -83,6 +86,8 @@ class House:
     failure: LookupFailed | None = None
     looked_up: list[str] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
+    plainly: list[tuple[str, str]] = field(default_factory=list)
+    noted: list[Membership] = field(default_factory=list)
     fault: Exception | None = None
     present: frozenset[str] = frozenset({"example.org", "other.example"})
     rules: Mapping[str, str] = field(default_factory=dict)
@@ -96,6 +101,9 @@ class House:
 
     async def member(self, room_id: str, user_id: str) -> RoomMember:
         return RoomMember(self.joined.get((room_id, user_id), True), "Somebody")
+
+    async def of_room(self, _room_id: str) -> list[Membership]:
+        return self.noted
 
     async def servers(self, _room_id: str) -> frozenset[str]:
         return self.present
@@ -121,7 +129,7 @@ class House:
         restraint: Restraint | None = None,
         delegation: Delegation | None = None,
     ) -> Authorization:
-        return Authorization(
+        made = Authorization(
             verifier=self,
             doorkeeper=self.doorkeeper(),
             passes=self.passes,
@@ -132,6 +140,8 @@ class House:
             on_refused=lambda room, server: self.refused.append((room, server)),
             delegation=delegation,
         )
+        made.on_plainly(lambda room, identity: self.plainly.append((room, identity)))
+        return made
 
 
 def ask_of(user: str = "alice", **changes: object) -> Ask:

@@ -214,15 +214,36 @@ async def test_a_leave_is_taken_over_under_both_identities() -> None:
     assert desk.taken == [(ROOM, f"{ALICE}:PHONE", hashed, LEAVE), (ROOM, f"{ALICE}:PHONE", "", LEAVE)]
 
 
-@pytest.mark.parametrize("rules", [{"other.example": "subscribe"}, {"other.example": "publish"}])
-async def test_leaves_of_other_homeservers_and_of_listeners_are_not_taken_over(
-    rules: dict[str, str],
-) -> None:
-    desk = Desk()
-    authorization = with_desk(House(rules=rules), desk)
+@pytest.mark.parametrize("rules", [{"other.example": "subscribe"}, {"other.example": "publish"}, {}])
+async def test_to_users_of_other_homeservers_delegation_is_not_offered(rules: dict[str, str]) -> None:
+    desk, house = Desk(), House(rules=rules)
+    authorization = with_desk(house, desk)
     ask = ask_of("bob", member_id="m1", claimed_user_id=BOB, delay=LEAVE)
+    with pytest.raises(Refusal) as caught:
+        await authorization.delegate(ask, ADDRESS)
+    # Clients that get anything but 404 leave it to us to end their membership.
+    assert (caught.value.status, caught.value.errcode) == (404, "M_UNRECOGNIZED")
+    assert house.looked_up == []
+    if rules:
+        assert await refused(authorization, ask) == (400, "M_BAD_JSON")
+    assert desk.taken == []
+
+
+async def test_leaves_of_listeners_are_not_taken_over() -> None:
+    desk = Desk()
+    authorization = with_desk(House(rules={"example.org": "subscribe"}), desk)
+    ask = ask_of(member_id="m1", claimed_user_id=ALICE, delay=LEAVE)
     with pytest.raises(Refusal) as caught:
         await authorization.delegate(ask, ADDRESS)
     assert (caught.value.status, caught.value.errcode) == (403, "M_FORBIDDEN")
     assert await refused(authorization, ask) == (400, "M_BAD_JSON")
     assert desk.taken == []
+
+
+async def test_who_asks_for_the_plain_identity_in_a_meeting_is_told_of() -> None:
+    house = House(rooms={ROOM: view(call())})
+    authorization = house.authorization()
+    await authorization.grant(ask_of(member_id="m1", claimed_user_id=ALICE), ADDRESS)
+    assert house.plainly == []
+    await authorization.grant(ask_of(), ADDRESS)
+    assert house.plainly == [(ROOM, f"{ALICE}:PHONE")]

@@ -1,15 +1,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from appservice.bus import Bus
 from bridge.calls.model import CallState, Participant, ParticipantKind
 from bridge.rtc.casts import Casts
-from tests.unit.rtc_service.parts import NOW, call
+from bridge.rtc.identities import hashed_identity
+from bridge.rtc.membership import Membership
+from tests.unit.rtc_service.parts import NOW, ROOM, House, call
 
 FACE = "@visio:example.org:VISIOabc"
 NATIVE = "@alice:example.org:PHONE"
+
+
+HASH = hashed_identity("@alice:example.org", "PHONE", "m1")
 
 
 class Shelf:
@@ -33,9 +39,29 @@ class Wire:
     def publish(self, topic: str, hint: Any) -> None:
         self.said.append((topic, hint))
 
+    def carry_to(self, other: Wire) -> None:
+        """What was said here is heard there."""
+        for topic, hint in self.said:
+            other.listeners[topic](hint)
+        self.said = []
 
-def casts_of(shelf: Shelf, wire: Wire | None = None) -> Casts:
-    return Casts(shelf.read, cast(Bus, wire or Wire()))
+
+@dataclass
+class Replica:
+    """The casts of one process, and whom they told."""
+
+    shelf: Shelf = field(default_factory=Shelf)
+    house: House = field(default_factory=House)
+    wire: Wire = field(default_factory=Wire)
+    told: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.casts = Casts(self.shelf.read, self.house, cast(Bus, self.wire))
+        self.casts.on_changed(self.told.append)
+
+
+def casts_of(shelf: Shelf) -> Casts:
+    return Replica(shelf).casts
 
 
 async def test_people_are_shown_as_it_is_stored_and_found_back() -> None:
@@ -75,11 +101,78 @@ async def test_a_call_that_is_over_is_forgotten() -> None:
     assert await casts.of(call()) is not found
 
 
-async def test_a_sticky_membership_is_shown_under_its_hash_by_every_replica() -> None:
-    here, there = Wire(), Wire()
-    found = await casts_of(Shelf(), here).of_somebody(call(), NATIVE, "hash")
-    other = await casts_of(Shelf(), there).of(call())
-    for topic, hint in here.said:
-        there.listeners[topic](hint)
+def sticky(member_id: str = "m1") -> Membership:
+    return Membership("@alice:example.org", "PHONE", "", NOW + 1, member_id)
+
+
+async def test_who_asked_for_a_hash_is_shown_under_it_by_every_replica() -> None:
+    here, there = Replica(), Replica()
+    other = await there.casts.of(call())
+    found = await here.casts.of_somebody(call(), NATIVE, HASH)
+    here.wire.carry_to(there.wire)
     for each in (found, other):
-        assert (each.shown(NATIVE), each.real("hash")) == ("hash", NATIVE)
+        assert (each.shown(NATIVE), each.real(HASH)) == (HASH, NATIVE)
+    assert here.told == there.told == ["c1"]
+
+
+async def test_whose_membership_is_a_state_event_is_plain_whatever_they_asked_for() -> None:
+    replica = Replica()
+    replica.house.noted = [Membership("@alice:example.org", "PHONE", "", NOW + 1)]
+    found = await replica.casts.of_somebody(call(), NATIVE, HASH)
+    assert (found.shown(NATIVE), found.real(NATIVE), found.real(HASH)) == (NATIVE, NATIVE, NATIVE)
+
+
+async def test_a_membership_that_comes_later_decides_for_every_replica() -> None:
+    here, there = Replica(), Replica()
+    there.house = here.house
+    cast_here = await here.casts.of_somebody(call(), NATIVE, HASH)
+    here.house.noted.append(Membership("@alice:example.org", "PHONE", "", NOW + 1))
+    here.told.clear()
+    here.casts.memberships_changed(ROOM)
+    assert here.told == ["c1"]
+    assert await here.casts.refresh("c1") == "visio-room"
+    assert cast_here.shown(NATIVE) == NATIVE
+    await there.casts.of(call())
+    here.wire.carry_to(there.wire)
+    assert there.told == ["c1", "c1"]
+
+
+async def test_who_has_asked_plainly_is_plain_from_then_on_for_every_replica() -> None:
+    here, there, elsewhere = Replica(), Replica(), Replica()
+    seen = [await each.casts.of_somebody(call(), NATIVE, HASH) for each in (here, there)]
+    for each in (here, there):
+        each.told.clear()
+        each.wire.said.clear()
+    # The request comes to a replica that has nobody of that room.
+    elsewhere.casts.asked_plainly(ROOM, NATIVE)
+    elsewhere.wire.carry_to(there.wire)
+    await here.casts.of_somebody(call(), NATIVE, NATIVE)
+    assert [each.shown(NATIVE) for each in seen] == [NATIVE, NATIVE]
+    assert (here.told, there.told) == (["c1"], ["c1"])
+    await here.casts.of_somebody(call(), NATIVE, HASH)
+    assert seen[0].shown(NATIVE) == NATIVE
+
+
+async def test_a_sticky_membership_that_bears_out_what_was_asked_for_is_stronger_than_an_old_one() -> None:
+    replica = Replica()
+    replica.house.noted = [Membership("@alice:example.org", "PHONE", "", NOW + 1), sticky()]
+    found = await replica.casts.of_somebody(call(), NATIVE, HASH)
+    assert found.shown(NATIVE) == HASH
+
+
+async def test_after_a_restart_the_newest_sticky_membership_says_who_somebody_is() -> None:
+    replica = Replica()
+    replica.house.noted = [sticky("m0"), sticky()]
+    found = await replica.casts.of(call())
+    assert found.shown(NATIVE) == HASH
+    assert found.real(hashed_identity("@alice:example.org", "PHONE", "m0")) == NATIVE
+
+
+async def test_a_call_follows_its_room_when_that_is_replaced() -> None:
+    replica = Replica()
+    await replica.casts.of(call())
+    replica.casts.see(call(room_id="!new:example.org"))
+    replica.casts.memberships_changed(ROOM)
+    assert replica.told == []
+    replica.casts.memberships_changed("!new:example.org")
+    assert replica.told == ["c1"]

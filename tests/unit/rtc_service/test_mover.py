@@ -71,7 +71,7 @@ def bus(sqlite_url: str) -> Bus:
 
 @pytest.fixture
 def casts(bus: Bus) -> Casts:
-    return Casts(nobody, bus)
+    return Casts(nobody, House(), bus)
 
 
 @pytest.fixture

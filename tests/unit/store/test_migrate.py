@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from appservice.database import Database
+from appservice.unit_of_work import UnitOfWork
+from bridge.projections.memberships import Face, Rung
+from bridge.store import faces
 from bridge.store.migrate import HEAD, alembic_config, migrate
-from bridge.store.tables import calls
+from bridge.store.tables import calls, rtc_faces
 
 
 async def test_the_history_leads_to_the_tables_as_the_code_knows_them(database_url: str) -> None:
@@ -22,6 +28,27 @@ async def test_the_history_leads_to_the_tables_as_the_code_knows_them(database_u
     await migrate(database)
     async with database.begin() as connection:
         assert await connection.run_sync(differences) == []
+    await database.close()
+
+
+async def test_faces_of_before_are_found_under_their_new_key(database_url: str) -> None:
+    face = Face("marie", "!room:hs", Rung.BOT, user_id="@visio:hs", device_id="VISIOx")
+
+    def older(connection: sa.Connection) -> None:
+        command.upgrade(alembic_config(connection), "0004")
+        row = {"call_id": "c1", "identity": "marie", "room_id": "!room:hs", "shard": 1, "renew_ts": 1}
+        text = orjson.dumps(dataclasses.asdict(face)).decode()
+        connection.execute(sa.insert(rtc_faces).values(**row, face=text))
+
+    database = Database.open(database_url)
+    async with database.begin() as connection:
+        await connection.run_sync(older)
+    await migrate(database)
+    async with database.begin() as connection:
+        before = await faces.of_call(connection, "c1")
+        assert before == {"marie": face}
+        await faces.replace(UnitOfWork(connection, "!room:hs", 1), "c1", before, {})
+        assert await faces.of_call(connection, "c1") == {}
     await database.close()
 
 

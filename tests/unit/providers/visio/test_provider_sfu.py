@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
+import jwt
 import pytest
 from livekit.protocol.room import DeleteRoomRequest, ListRoomsRequest
 
+from bridge.calls.ports import Admission
 from bridge.demo.visio import tickets
+from bridge.demo.visio.faults import Fault, Harm
 from bridge.demo.visio.guest import VisioGuest
 from bridge.demo.visio.stand_in import StandIn
 from bridge.providers.visio.parts import SharedSfu
+from bridge.providers.visio.rooms import KEPT_MS
 from bridge.sfu.model import SfuParticipant
 from tests.conftest import MakeVisio
 from tests.support.waiting import until
 from tests.unit.calls.people import a_call
-from tests.unit.providers.visio.office import provider
+from tests.unit.providers.visio.office import Ticks, provider
 from tests.unit.sfu.fake_livekit import KEY, fake_livekit, page
 
 
@@ -133,3 +140,49 @@ async def test_of_a_followed_meeting_behind_a_lobby_nobodys_name_is_kept(
             (theirs,) = (await ours.who(call.but(adopted=True))).participants
     assert (ours_to_name.name, theirs.name) == ("Jean", "")
     assert theirs.identity == ours_to_name.identity
+
+
+async def test_natives_may_publish_what_visio_lets_its_own_people_publish(
+    make_visio: MakeVisio, shared: SharedSfu
+) -> None:
+    visio, ticks = make_visio(), Ticks()
+    room = visio.world.add_room(configuration={"can_publish_sources": ["microphone"]})
+    admission = Admission("@marie:example.org:DEVICE", "Marie")
+    async with provider(visio, sfu=shared, ticks=ticks) as ours:
+        call = a_call(provider="visio", sfu_room=room.id, url=visio.link(room))
+
+        async def video() -> dict[str, Any]:
+            ticks.now += KEPT_MS + 1
+            await ours.prepare(call)
+            return grants(shared, ours.token(call, admission))
+
+        assert (await video())["canPublishSources"] == ["microphone"]
+        assert "canPublishSources" not in grants(
+            shared, ours.token(call, dataclasses.replace(admission, publish=False))
+        )
+        with visio.faults.during(Fault(Harm.STATUS, path="/api/v1.0/rooms", status=500)):
+            assert (await video())["canPublishSources"] == ["microphone"], "what was known stays"
+        room.configuration = {"can_publish_sources": []}
+        assert (await video())["canPublish"] is False
+        room.configuration = {}
+        assert (await video())["canPublish"] is True
+        assert "canPublishSources" not in await video()
+
+
+async def test_who_wants_in_does_not_wait_for_a_visio_that_is_slow(
+    make_visio: MakeVisio, shared: SharedSfu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.providers.visio.sources._PATIENCE_S", 0.05)
+    visio = make_visio()
+    room = visio.world.add_room(configuration={"can_publish_sources": ["microphone"]})
+    async with provider(visio, sfu=shared) as ours:
+        call = a_call(provider="visio", sfu_room=room.id, url=visio.link(room))
+        with visio.faults.during(Fault(Harm.SLOW, path="/api/v1.0/rooms", seconds=5)):
+            await ours.prepare(call)
+        token = ours.token(call, Admission("@marie:example.org:DEVICE", "Marie"))
+        assert grants(shared, token)["canPublish"] is True
+
+
+def grants(shared: SharedSfu, token: str) -> dict[str, Any]:
+    found: dict[str, Any] = jwt.decode(token, shared.key.secret, algorithms=["HS256"])["video"]
+    return found
