@@ -14,18 +14,27 @@ from typing import Any, Literal
 
 import aiohttp
 from aiohttp import WSCloseCode, WSMsgType, web
+from google.protobuf.message import DecodeError
+from livekit.protocol.models import DisconnectReason
+from livekit.protocol.rtc import SignalResponse
 
 from bridge.rtc import messages
 from bridge.rtc.limits import Limits
 from bridge.rtc.passes import Pass
 from bridge.rtc.roster import Change, goodbye, hello
 from bridge.rtc.view import View
+from bridge.rtc.wire import Malformed, outer_fields
 
 ClientSocket = web.WebSocketResponse[Literal[True]]
 SfuSocket = aiohttp.ClientWebSocketResponse[Literal[True]]
 
 _UNSAID = frozenset({1005, 1006, 1015})
 """Codes that say how a connection was lost and may not be sent."""
+
+_JOIN, _LEAVE, _QUALITY = (
+    SignalResponse.DESCRIPTOR.fields_by_name[kind].number for kind in ("join", "leave", "connection_quality")
+)
+_CLOSED = frozenset({DisconnectReason.ROOM_CLOSED, DisconnectReason.ROOM_DELETED})
 
 _RESUBSCRIBE_PAUSE_S = 0.3
 """How long the SFU is given to take tracks away before they are asked for again: at once, it would do
@@ -57,10 +66,13 @@ class Connection:
         "_ended",
         "_fresh_token",
         "_limits",
+        "_move",
         "_moving",
         "_pending",
+        "_rejoining",
         "_sending_down_since",
         "_sending_up_since",
+        "_settled",
         "_sfu",
         "_to_end",
         "_transport",
@@ -76,6 +88,7 @@ class Connection:
         view: View,
         *,
         resumed: bool,
+        rejoining: bool,
         client: ClientSocket,
         transport: asyncio.Transport | None,
         sfu: SfuSocket,
@@ -88,6 +101,7 @@ class Connection:
             granted: What the client's token says.
             view: What it sees.
             resumed: See the class.
+            rejoining: The client begins anew, after an earlier session.
             client: The client's side.
             transport: What the client's side stands on.
             sfu: The SFU's side.
@@ -106,7 +120,12 @@ class Connection:
         self._fresh_token = fresh_token
         self._limits = limits
         self._pending: list[bytes] = []
+        self._rejoining = rejoining
+        self._move: asyncio.Task[None] | None = None
         self._moving = False
+        self._settled: asyncio.Future[None] = loop.create_future()
+        if resumed:
+            self._settled.set_result(None)
         self._to_end: asyncio.Future[_End] = loop.create_future()
         self._ended: asyncio.Future[None] = loop.create_future()
         self._sending_down_since: float | None = None
@@ -144,20 +163,19 @@ class Connection:
             up.cancel()
             down.cancel()
             self._to_end.cancel()
+            self._settled.cancel()
             self._ended.set_result(None)
 
     async def move(self) -> None:
-        """Let the client leave its SFU room, then have it connect anew.
+        """Let the client leave its SFU room, then have it connect anew; goes on if who waits for it gives up.
 
-        In this order, because the others would else see a frozen picture until the SFU gives it up.
+        In this order, because the others would else see a frozen picture until the SFU gives it up. And not
+        before its media have come about: a client that is still joining would take it for a failure, and
+        give up.
         """
-        self._moving = True
-        with suppress(ConnectionError):
-            await self._sfu.send_bytes(messages.farewell())
-        # The SFU ends its side when it has understood.
-        await asyncio.wait({self._ended}, timeout=self._limits.move_ms / 1000)
-        self.end(messages.reconnect(), WSCloseCode.OK)
-        await self.ended()
+        if self._move is None:
+            self._move = asyncio.create_task(self._move_out())
+        await asyncio.shield(self._move)
 
     def end(self, last_word: bytes | None, code: int) -> None:
         """Have something last said to the client, and both sides closed; see `ended`."""
@@ -197,10 +215,20 @@ class Connection:
             for sid, sids in tracks:
                 await self._send_up(messages.subscription(sid, sids, subscribe=True))
 
+    async def _move_out(self) -> None:
+        await asyncio.wait({self._settled}, timeout=self._limits.settle_ms / 1000)
+        self._moving = True
+        with suppress(ConnectionError):
+            await self._sfu.send_bytes(messages.farewell())
+        # The SFU ends its side when it has understood.
+        await asyncio.wait({self._ended}, timeout=self._limits.move_ms / 1000)
+        self.end(messages.reconnect(), WSCloseCode.OK)
+        await self.ended()
+
     def _how_to_end(self, *, client_first: bool) -> _End:
         if self._to_end.done():
             return self._to_end.result()
-        if self._moving:
+        if self._move is not None:
             return _End(messages.reconnect(), WSCloseCode.OK, WSCloseCode.OK)
         code = self._client.close_code if client_first else self._sfu.close_code
         return _End(None, code, code)
@@ -208,9 +236,20 @@ class Connection:
     async def _copy_down(self) -> None:
         with suppress(ConnectionError):
             while (message := await self._sfu.receive()).type is WSMsgType.BINARY:
+                kinds = _kinds(message.data)
+                if _LEAVE in kinds and self._move is not None and _room_is_closed(message.data):
+                    # Sooner than expected: they leave it, but not the call.
+                    return
                 # Who is moved stays, as far as they know: what the SFU says now is not for them.
                 if not self._moving:
                     await self._send_down(self.view.translator.down(message.data, self._fresh_token))
+                if _JOIN in kinds and self._rejoining:
+                    # Before anything else comes, see `messages.resume`.
+                    self._rejoining = False
+                    await self._send_down(messages.resume())
+                if _QUALITY in kinds and not self._settled.done():
+                    # The SFU speaks of the quality of a media connection once there is one.
+                    self._settled.set_result(None)
 
     async def _copy_up(self) -> None:
         with suppress(ConnectionError):
@@ -241,6 +280,20 @@ class Connection:
         self._sending_up_since = self._clock()
         await self._sfu.send_bytes(frame)
         self._sending_up_since = None
+
+
+def _kinds(frame: bytes) -> frozenset[int]:
+    try:
+        return outer_fields(frame)
+    except Malformed:
+        return frozenset()
+
+
+def _room_is_closed(frame: bytes) -> bool:
+    try:
+        return SignalResponse.FromString(frame).leave.reason in _CLOSED
+    except DecodeError:
+        return False
 
 
 async def _close(socket: ClientSocket | SfuSocket, code: int | None, last_word: bytes | None = None) -> None:

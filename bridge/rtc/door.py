@@ -28,6 +28,8 @@ class Outcome(enum.StrEnum):
     TOO_MANY = "too_many"
     REFUSED = "refused"
     """By the bridge: denied, or the call is over."""
+    GONE = "gone"
+    """The client did not wait."""
     SFU_REFUSED = "sfu_refused"
     SFU_UNREACHABLE = "sfu_unreachable"
     STOPPING = "stopping"

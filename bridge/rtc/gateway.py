@@ -12,6 +12,7 @@ import collections
 import dataclasses
 from collections.abc import Iterable, Sequence
 from functools import partial
+from weakref import WeakValueDictionary
 
 import aiohttp
 import structlog
@@ -74,6 +75,7 @@ class Gateway:
         self._stopping = False
         self._complained_at: float | None = None
         self._views: dict[tuple[str, str], View] = {}
+        self._turns: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
         self.outcomes: collections.Counter[Outcome] = collections.Counter()
 
     async def __aenter__(self) -> Gateway:
@@ -207,7 +209,18 @@ class Gateway:
 
     async def _open(self, request: web.Request, client: web.WebSocketResponse, granted: Pass) -> Connection:
         """Connect to the SFU, then accept the client, who would else be let in for nothing."""
+        # One device's in the order in which they came: of two the SFU keeps the one that joins last. Element
+        # Call begins with one that it gives up at once, and that must not put the other out.
+        turn = self._turns.setdefault((granted.user_id, granted.device_id, granted.room_id), asyncio.Lock())
+        async with turn:
+            return await self._open_in_turn(request, client, granted)
+
+    async def _open_in_turn(
+        self, request: web.Request, client: web.WebSocketResponse, granted: Pass
+    ) -> Connection:
         attempt, route = await self._door.route(request, granted)
+        if request.transport is None or request.transport.is_closing():
+            raise TurnedAway(Outcome.GONE, 503)
         try:
             sfu = await self._upstream().connect(
                 route.url,
@@ -223,6 +236,9 @@ class Gateway:
             raise TurnedAway(Outcome.SFU_UNREACHABLE, 503) from error
         try:
             await client.prepare(request)
+        except ConnectionError as error:
+            await sfu.close()
+            raise TurnedAway(Outcome.GONE, 503) from error
         except BaseException:
             await sfu.close()
             raise
@@ -232,6 +248,8 @@ class Gateway:
             here,
             self._view(route.room, granted.room_id, route.names),
             resumed=attempt.resume,
+            # Only passes that were renewed during a session know one.
+            rejoining=granted.sfu_room is not None and not attempt.resume,
             client=client,
             transport=request.transport,
             sfu=sfu,

@@ -19,6 +19,8 @@ class Limits:
         close_ms: How long either side may take to close one.
         idle_ms: How long a client may be silent; clients of LiveKit say something every few seconds.
         stall_ms: How long a side may refuse to take a frame.
+        settle_ms: How long a client may take to have media, before it is moved all the same. LiveKit's
+            clients give up after as long.
         move_ms: How long the SFU may take to let somebody leave, when they are moved.
         pass_ttl_ms: How long a renewed pass opens the gateway.
     """
@@ -31,6 +33,7 @@ class Limits:
     close_ms: int = 3_000
     idle_ms: int = 120_000
     stall_ms: int = 30_000
+    settle_ms: int = 15_000
     move_ms: int = 2_000
     pass_ttl_ms: int = 3_600_000
 

@@ -19,6 +19,18 @@ def reconnect() -> bytes:
     return _leave(LeaveRequest.Action.RECONNECT, DisconnectReason.STATE_MISMATCH)
 
 
+def resume() -> bytes:
+    """Tells a client that is connecting anew to resume its session; it then knows that it has one.
+
+    livekit-client (seen in 2.22 and 2.23) holds back what happens in a room until it is connected again, but
+    begins to do so while ``RTCEngine.pendingReconnect`` is set and ends as soon as media flow, a second or
+    two earlier. Whoever publishes in between is never shown or heard. A second reason to reconnect, which it
+    finds needless ("already attempting reconnect"), is enough to unset that mark. To a client that is not
+    connecting it says to resume its signalling, at no cost to the media.
+    """
+    return _leave(LeaveRequest.Action.RESUME, DisconnectReason.UNKNOWN_REASON)
+
+
 def removed() -> bytes:
     """Tells a client that it has been put out, and not to try again."""
     return _leave(LeaveRequest.Action.DISCONNECT, DisconnectReason.PARTICIPANT_REMOVED)

@@ -22,7 +22,7 @@ from bridge.rtc.venue import venue_of
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-_EVACUATION_S = 4.0
+_EVACUATION_S = 6.0
 _SWEEP_S = 5.0
 
 
@@ -67,12 +67,7 @@ class Mover:
             return
         lock = self._locks.setdefault(room_id, asyncio.Lock())
         async with lock:  # nobody is moved twice at the same time
-            venue = venue_of(await self._rooms.view(room_id))
-            here = self._gateway.connections(room_id=room_id)
-            astray = [connection for connection in here if connection.room != venue.sfu_room]
-            if astray:
-                log.info("native.moving", connections=len(astray), into_meeting=venue.call is not None)
-                await self._gateway.move(astray)
+            await self._bring(room_id)
 
     async def evacuate(self, call: Call) -> None:
         """Have the native participants of a call that is over leave its SFU room, before that is closed."""
@@ -80,9 +75,18 @@ class Mover:
         # Not longer: whoever is left is put out with the others, and connects anew by themselves.
         try:
             async with asyncio.timeout(_EVACUATION_S):
-                await self.settle(call.room_id)
+                # At once: a move that is under way may wait for somebody who is still joining.
+                await self._bring(call.room_id)
         except TimeoutError:
             log.info("native.move_is_slow", call=call.id)
+
+    async def _bring(self, room_id: str) -> None:
+        venue = venue_of(await self._rooms.view(room_id))
+        here = self._gateway.connections(room_id=room_id)
+        astray = [connection for connection in here if connection.room != venue.sfu_room]
+        if astray:
+            log.info("native.moving", connections=len(astray), into_meeting=venue.call is not None)
+            await self._gateway.move(astray)
 
     async def _show(self, call_id: str) -> None:
         sfu_room = await self._casts.refresh(call_id)

@@ -9,6 +9,7 @@ from typing import Any
 
 from bridge.demo.matrix_user import MatrixUser
 from bridge.demo.visio.stand_in import StandIn
+from bridge.demo.visio.tickets import Ticket
 from tests.browser.rtc.element_call import ElementCall
 from tests.browser.rtc.people import JoinVisio, NewPerson, OpenCall
 from tests.browser.rtc.rooms import MEMBERSHIP
@@ -76,11 +77,15 @@ class House:
             name: As they appear.
             known: Whether Visio has authenticated them; else they are a guest with a name of their choice.
         """
+        ticket = await self.ticket(card, name, known=known)
+        return await self.join_visio(ticket.sfu_url, ticket.token)
+
+    async def ticket(self, card: Card, name: str, *, known: bool = True) -> Ticket:
+        """What opens the meeting in Visio; see `visio`."""
         user = None
         if known:
             user = self.stand_in.world.add_user(f"{secrets.token_hex(4)}@visio.example", name)
-        ticket = await self.stand_in.ticket(self.stand_in.room_of(card.url), name, user=user)
-        return await self.join_visio(ticket.sfu_url, ticket.token)
+        return await self.stand_in.ticket(self.stand_in.room_of(card.url), name, user=user)
 
 
 def shows(*names: str) -> Any:

@@ -53,26 +53,52 @@ async () => {
 """
 """What arrived so far. Remembers the statistics of what has ended, so that the sums never shrink."""
 
+VOICES = """
+async () => {
+  const voices = [];
+  for (const connection of window.connections) {
+    if (connection.connectionState === "closed") continue;
+    for (const report of (await connection.getStats()).values()) {
+      if (report.type !== "inbound-rtp" || report.kind !== "audio") continue;
+      voices.push([report.trackIdentifier, report.totalAudioEnergy ?? 0]);
+    }
+  }
+  return Object.fromEntries(voices);
+}
+"""
+"""Energy of the sound played so far, by track."""
+
 WATCH_GAPS = """
 () => {
-  window.gaps = { longest: 0, since: performance.now(), packets: 0 };
+  const since = performance.now();
+  const fresh = () => ({ longest: 0, since, count: 0 });
+  const gaps = { arrived: { audio: fresh(), video: fresh() }, played: { audio: fresh(), video: fresh() } };
+  window.gaps = gaps;
   const look = async () => {
-    let packets = 0;
+    if (window.gaps !== gaps) return;
+    const counts = { arrived: { audio: 0, video: 0 }, played: { audio: 0, video: 0 } };
     for (const connection of window.connections) {
       for (const report of (await connection.getStats()).values()) {
-        if (report.type === "inbound-rtp") packets += report.packetsReceived ?? 0;
+        if (report.type !== "inbound-rtp") continue;
+        counts.arrived[report.kind] += report.packetsReceived ?? 0;
+        counts.played[report.kind] += report.jitterBufferEmittedCount ?? 0;
       }
     }
     const now = performance.now();
-    window.gaps.longest = Math.max(window.gaps.longest, now - window.gaps.since);
-    // Statistics of a connection that is closed go away with it.
-    if (packets !== window.gaps.packets) Object.assign(window.gaps, { since: now, packets });
+    for (const way of ["arrived", "played"]) {
+      for (const kind of ["audio", "video"]) {
+        const gap = gaps[way][kind];
+        gap.longest = Math.max(gap.longest, now - gap.since);
+        // Statistics of a connection that is closed go away with it.
+        if (counts[way][kind] !== gap.count) Object.assign(gap, { since: now, count: counts[way][kind] });
+      }
+    }
     setTimeout(look, 50);
   };
   void look();
 }
 """
-"""Keeps the longest time in which no packet came. Silence is sent as packets, too."""
+"""Keeps the longest times in which no sound or no picture arrived, and in which none was played."""
 
 ALL_STATISTICS = """
 () => Promise.all(window.connections.map(async (connection) => ({
@@ -247,12 +273,17 @@ class ElementCall:
         await wait_until(gone)
 
     async def watch_gaps(self) -> None:
-        """Begin to measure how long no media arrives; see `longest_gap_ms`."""
+        """Begin, or begin anew, to measure how long nobody is heard or seen; see `longest_gap_ms`."""
         await self._frame().evaluate(WATCH_GAPS)
 
-    async def longest_gap_ms(self) -> float:
-        """The longest time without one more packet of sound or picture, since `watch_gaps`."""
-        return cast(float, await self._frame().evaluate("() => window.gaps.longest"))
+    async def longest_gap_ms(self, *, played: bool = True) -> float:
+        """The longest time without sound or without a picture, since `watch_gaps`.
+
+        Args:
+            played: Counts what Element Call plays and shows; else what arrives.
+        """
+        script = "(way) => Math.max(...Object.values(window.gaps[way]).map(({ longest }) => longest))"
+        return cast(float, await self._frame().evaluate(script, "played" if played else "arrived"))
 
     async def peer_connections(self) -> int:
         """How many WebRTC connections Element Call has made so far."""
@@ -273,13 +304,13 @@ class ElementCall:
         """What was decoded so far, from everybody."""
         return Received(**await self._frame().evaluate(RECEIVED))
 
-    async def hears(self) -> None:
-        """Wait until audible sound has arrived, counted from now."""
-        before = await self.received()
+    async def hears(self, voices: int = 1) -> None:
+        """Wait until the sound of so many people is audible, counted from now."""
+        before: dict[str, float] = await self._frame().evaluate(VOICES)
 
         async def heard() -> bool:
-            now = await self.received()
-            return now.sound >= before.sound + 10 and now.energy > before.energy
+            now: dict[str, float] = await self._frame().evaluate(VOICES)
+            return sum(energy > before.setdefault(track, energy) for track, energy in now.items()) >= voices
 
         await wait_until(heard)
 

@@ -26,13 +26,15 @@ class GatewayService(PlainService):
         meetings: SFU room by Matrix room; where there is none, the room has one of its own.
         stands_for: Identity that Matrix users see, by SFU identity.
         gateway: The gateway; a new one after each `open`.
+        ahead_ms: How far the gateway's clock is ahead, so that tokens expire sooner.
     """
 
     def __init__(self, synapse: Synapse, livekit: LiveKit) -> None:
         super().__init__(synapse, livekit)
         self.meetings: dict[str, str] = {}
         self.stands_for: dict[str, str] = {}
-        self._passes = Passes(livekit.secret, _now)
+        self.ahead_ms = 0
+        self._passes = Passes(livekit.secret, lambda: _now() + self.ahead_ms)
         self.gateway = Gateway(self._passes, self)
 
     def sfu_room(self, room_id: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from tests.support.waiting import until
 
-PATIENCE = 60.0
+PATIENCE = 90.0
 """Seconds."""
 
 

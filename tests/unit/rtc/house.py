@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -45,9 +46,14 @@ class Signposts:
     names: Table = field(default_factory=Table)
     refusal: int | None = None
     asked: list[tuple[Pass, bool]] = field(default_factory=list)
+    hesitation: asyncio.Event | None = None
+    """What the next one who asks has to wait for."""
 
     async def route(self, granted: Pass, *, resume: bool) -> Route:
         self.asked.append((granted, resume))
+        if self.hesitation is not None:
+            hesitation, self.hesitation = self.hesitation, None
+            await hesitation.wait()
         if self.refusal is not None:
             raise RouteRefused(self.refusal, "refused by the test")
         room = granted.sfu_room if resume and granted.sfu_room else self.room

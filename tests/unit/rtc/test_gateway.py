@@ -14,8 +14,9 @@ from urllib.parse import urlencode
 import aiohttp
 import pytest
 from aiohttp import WSMsgType
-from livekit.protocol.models import ParticipantInfo, TrackInfo
+from livekit.protocol.models import DisconnectReason, ParticipantInfo, TrackInfo
 from livekit.protocol.rtc import (
+    ConnectionQualityUpdate,
     JoinRequest,
     JoinResponse,
     LeaveRequest,
@@ -32,7 +33,7 @@ from bridge.rtc.limits import Limits
 from bridge.sfu.client import now_ms
 from tests.support.waiting import until
 from tests.unit.rtc.house import Face, Signposts, Table, listening, pass_of
-from tests.unit.rtc.simulated_sfu import SimulatedSfu, simulated_sfu
+from tests.unit.rtc.simulated_sfu import Caller, SimulatedSfu, simulated_sfu
 
 MARIE, GHOST, CARRIED = "5f0c9b3e-marie", "@visio_abc:example.org:VISIO", "@visio:example.org:VISIOabc"
 PING = SignalRequest(ping_req=Ping(timestamp=7)).SerializeToString()
@@ -98,6 +99,16 @@ def update(*identities: str) -> bytes:
     return SignalResponse(update=ParticipantUpdate(participants=people)).SerializeToString()
 
 
+JOIN = SignalResponse(join=JoinResponse()).SerializeToString()
+QUALITY = SignalResponse(connection_quality=ConnectionQualityUpdate()).SerializeToString()
+
+
+async def settle(client: Socket, caller: Caller) -> None:
+    """Have the SFU speak of the client's media."""
+    await caller.socket.send_bytes(QUALITY)
+    assert (await heard(client)).HasField("connection_quality")
+
+
 async def heard(socket: Socket) -> SignalResponse:
     return SignalResponse.FromString(await socket.receive_bytes(timeout=10))
 
@@ -152,6 +163,33 @@ async def test_a_resumed_session_goes_where_it_was(face: Face, sfu: SimulatedSfu
     await dial(face, renewed, reconnect="1")
     assert face.router.asked[-1] == (pass_of(sfu_room="visio-1"), True)
     assert [each.room for each in face.gateway.connections()] == ["visio-1", "visio-1"]
+
+
+async def test_one_devices_connections_reach_the_sfu_in_the_order_in_which_they_came(
+    face: Face, sfu: SimulatedSfu, dial: Dial
+) -> None:
+    go_on = face.router.hesitation = asyncio.Event()
+    first = asyncio.ensure_future(dial(face, number="1"))
+    await until(lambda: face.router.asked)
+    second = asyncio.ensure_future(dial(face, number="2"))
+    # Others are not held up.
+    await dial(face, face.token("bob"), number="3")
+    go_on.set()
+    await asyncio.gather(first, second)
+    assert [(await sfu.callers.get()).query["number"] for _ in range(3)] == ["3", "1", "2"]
+
+
+async def test_who_does_not_wait_is_not_let_into_the_sfu(face: Face, sfu: SimulatedSfu, dial: Dial) -> None:
+    go_on = face.router.hesitation = asyncio.Event()
+    first = asyncio.ensure_future(dial(face))
+    await until(lambda: face.router.asked)
+    first.cancel()
+    second = asyncio.ensure_future(dial(face, number="2"))
+    await dial(face, face.token("bob"), number="3")
+    go_on.set()
+    await second
+    assert [(await sfu.callers.get()).query["number"] for _ in range(2)] == ["3", "2"]
+    assert face.gateway.outcomes == {Outcome.OPENED: 2, Outcome.GONE: 1}
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b.c"])
@@ -474,6 +512,7 @@ async def test_who_is_moved_leaves_the_room_before_coming_into_the_next(
 ) -> None:
     alice = await dial(face)
     caller = await sfu.callers.get()
+    await settle(alice, caller)
     face.router.room = "visio-2"
     moving = asyncio.create_task(face.gateway.move(face.gateway.connections()))
     told = SignalRequest.FromString(await caller.said.get())
@@ -495,12 +534,97 @@ async def test_who_is_moved_leaves_the_room_before_coming_into_the_next(
     assert [each.room for each in face.gateway.connections()] == ["visio-2"]
 
 
+async def test_who_is_still_joining_is_moved_once_they_have_media(
+    face: Face, sfu: SimulatedSfu, dial: Dial
+) -> None:
+    alice = await dial(face)
+    caller = await sfu.callers.get()
+    moving = asyncio.create_task(face.gateway.move(face.gateway.connections()))
+    await caller.socket.send_bytes(JOIN)
+    assert (await heard(alice)).HasField("join")
+    await alice.send_bytes(PING)
+    assert await caller.said.get() == PING
+    await settle(alice, caller)
+    assert SignalRequest.FromString(await caller.said.get()).HasField("leave")
+    await caller.socket.close()
+    assert (await heard(alice)).leave.action == ACTION.RECONNECT
+    await alice.close()
+    await moving
+
+
+async def test_who_takes_too_long_to_join_is_moved_all_the_same(
+    router: Signposts, sfu: SimulatedSfu, dial: Dial
+) -> None:
+    async with listening(router, limits=Limits(settle_ms=50, move_ms=50)) as face:
+        alice = await dial(face)
+        moving = asyncio.create_task(face.gateway.move(face.gateway.connections()))
+        assert (await heard(alice)).leave.action == ACTION.RECONNECT
+        await alice.close()
+        await moving
+
+
+@pytest.mark.parametrize("reason", [DisconnectReason.ROOM_DELETED, DisconnectReason.ROOM_CLOSED])
+async def test_a_room_that_is_closed_before_somebody_could_be_moved_does_not_hang_up_for_them(
+    face: Face, sfu: SimulatedSfu, dial: Dial, reason: DisconnectReason
+) -> None:
+    alice = await dial(face)
+    caller = await sfu.callers.get()
+    moving = asyncio.create_task(face.gateway.move(face.gateway.connections()))
+    leave = LeaveRequest(action=ACTION.DISCONNECT, reason=reason)
+    await caller.socket.send_bytes(SignalResponse(leave=leave).SerializeToString())
+    assert (await heard(alice)).leave.action == ACTION.RECONNECT
+    await alice.close()
+    await moving
+
+
+async def test_who_is_put_out_while_they_wait_to_be_moved_is_told_so(
+    face: Face, sfu: SimulatedSfu, dial: Dial
+) -> None:
+    alice = await dial(face)
+    caller = await sfu.callers.get()
+    moving = asyncio.create_task(face.gateway.move(face.gateway.connections()))
+    leave = LeaveRequest(action=ACTION.DISCONNECT, reason=DisconnectReason.PARTICIPANT_REMOVED)
+    await caller.socket.send_bytes(SignalResponse(leave=leave).SerializeToString())
+    assert (await heard(alice)).leave.action == ACTION.DISCONNECT
+    await alice.close()
+    await moving
+
+
+async def test_who_connects_anew_after_a_session_is_told_at_once_that_they_have_one_again(
+    face: Face, sfu: SimulatedSfu, dial: Dial
+) -> None:
+    alice = await dial(face)
+    caller = await sfu.callers.get()
+    await caller.socket.send_bytes(SignalResponse(refresh_token="the SFU's").SerializeToString())
+    renewed = (await heard(alice)).refresh_token
+    again = await dial(face, renewed)
+    caller = await sfu.callers.get()
+    for frame in (JOIN, QUALITY, JOIN):
+        await caller.socket.send_bytes(frame)
+    said = [await heard(again) for _ in range(4)]
+    assert [each.WhichOneof("message") for each in said] == ["join", "leave", "connection_quality", "join"]
+    assert said[1].leave.action == ACTION.RESUME
+
+
+async def test_who_comes_for_the_first_time_or_goes_on_with_a_session_is_told_nothing_of_it(
+    face: Face, sfu: SimulatedSfu, dial: Dial
+) -> None:
+    session = face.passes.sign(pass_of(sfu_room="visio-1"), ttl_ms=60_000)
+    for token, query in ((face.token(), {}), (session, {"reconnect": "1"})):
+        alice = await dial(face, token, **query)
+        caller = await sfu.callers.get()
+        for frame in (JOIN, QUALITY):
+            await caller.socket.send_bytes(frame)
+        assert (await heard(alice)).HasField("join")
+        assert (await heard(alice)).HasField("connection_quality")
+
+
 async def test_an_sfu_that_does_not_let_go_holds_nobody_back(
     router: Signposts, sfu: SimulatedSfu, dial: Dial
 ) -> None:
     async with listening(router, limits=Limits(move_ms=100, close_ms=100)) as face:
         alice = await dial(face)
-        await sfu.callers.get()
+        await settle(alice, await sfu.callers.get())
         moving = asyncio.create_task(face.gateway.move(face.gateway.connections()))
         assert (await heard(alice)).leave.action == ACTION.RECONNECT
         await alice.close()

@@ -16,6 +16,7 @@ from bridge.demo.peers.livekit import LiveKit
 from bridge.rtc.door import Outcome
 from bridge.rtc.gateway import Gateway
 from bridge.rtc.identities import carried_device, ghost_user_id, plain_identity
+from bridge.rtc.limits import Limits
 from bridge.sfu.client import Sfu, now_ms
 from bridge.sfu.tokens import ApiKey, JoinPass, join_token
 from tests.support.waiting import until
@@ -163,8 +164,9 @@ async def test_a_running_call_is_moved_into_another_room(
     livekit: LiveKit, room: str, marie: str, ghost: str, visio: Person
 ) -> None:
     router = signposts(livekit, f"{room}-native", {marie: ghost})
+    # The SFU says in time that they have media.
     async with (
-        listening(router) as face,
+        listening(router, limits=Limits(settle_ms=60_000)) as face,
         person(face.url, face.token()) as alice,
         person(face.url, face.token("bob")) as bob,
     ):

@@ -1,0 +1,122 @@
+"""Three in Element Call and three in Visio: they meet, go, crash, come back and are called otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
+
+import aiohttp
+import pytest
+
+from bridge.demo.guest import Guest
+from bridge.demo.matrix_user import MatrixUser
+from tests.browser.rtc.bridge_scene import House, shows
+from tests.browser.rtc.element_call import ElementCall
+from tests.browser.rtc.patience import PATIENCE
+from tests.browser.rtc.rooms import MEMBERSHIP
+from tests.browser.rtc.visio_page import VisioPage
+from tests.support.cards import Card
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@dataclass(frozen=True)
+class Colleague:
+    """Somebody in Visio without a browser: of three, one page is enough."""
+
+    guest: Guest
+    identity: str
+
+    async def sees_and_hears(self, *identities: str) -> None:
+        """Wait until frames and audible sound of each of these arrive, counted from now."""
+        waiting = [self.guest.wait_for_media(each, frames=3, timeout=PATIENCE) for each in identities]
+        await asyncio.gather(*waiting)
+
+
+@pytest.mark.timeout(300)
+async def test_three_and_three_meet_and_then_come_and_go(house: House) -> None:
+    salon, users = await house.salon("Alice", "Bob", "Carole")
+    alice, bob, carole = users
+    card = await house.meeting(salon)
+    async with AsyncExitStack() as guests:
+        pierre = await colleague(house, card, "Pierre Curie", guests)
+        louis = await colleague(house, card, "Louis Pasteur", guests)
+        marie = await house.visio(card, "Marie Curie")
+        with_alice, with_bob, with_carole = await house.call(salon, *users)
+        everybody = {"Alice", "Bob", "Carole", "Marie Curie", "Pierre Curie", "Louis Pasteur"}
+        await all_meet(everybody, [with_alice, with_bob, with_carole], [marie, pierre, louis])
+        assert (await salon.card(shows(*everybody))).call["count"] == 6
+
+        await asyncio.gather(louis.guest.leave(), marie.crash(), with_carole.crash())
+        for gone in ("Louis", "Marie", "Carole"):
+            await asyncio.gather(with_alice.sees_nobody_called(gone), with_bob.sees_nobody_called(gone))
+        await salon.card(shows("Alice", "Bob", "Pierre Curie"))
+
+        (with_carole,) = await house.call(salon, carole)
+        marie = await house.visio(card, "Marie Curie")
+        await all_meet(everybody - {"Louis Pasteur"}, [with_alice, with_bob, with_carole], [marie, pierre])
+
+        # A new name
+        room = house.stand_in.room_of(card.url)
+        await house.stand_in.organiser.rename(room, pierre.identity, "Pierre Chappuis")
+        # Another rung: a ghost that may not be in the room leaves its tile to the bot.
+        await alice.ban(salon.room_id, caller_called("Marie Curie", alice, salon.room_id))
+        await with_alice.sees_nobody_called("Marie")
+        renamed = {"Alice", "Bob", "Carole", "Visio", "Pierre Chappuis"}
+        await all_meet(renamed, [with_alice, with_bob, with_carole], [marie, pierre])
+        tiles = await with_alice.tiles()
+        assert {tile.name for tile in tiles} == renamed
+        assert len(tiles) == len(renamed)
+        assert not any(tile.waiting for tile in tiles)
+
+        # Out of the room
+        await alice.kick(salon.room_id, bob.user_id)
+        await with_alice.sees_nobody_called("Bob")
+        await marie.is_with(with_alice.identity, with_carole.identity, pierre.identity)
+        await tokens_open_nothing(with_bob)
+        await all_meet(renamed - {"Bob"}, [with_alice, with_carole], [marie, pierre])
+        await marie.is_with(with_alice.identity, with_carole.identity, pierre.identity)
+        await salon.card(shows("Alice", "Carole", "Marie Curie", "Pierre Chappuis"))
+
+
+async def colleague(house: House, card: Card, name: str, guests: AsyncExitStack) -> Colleague:
+    """Join the meeting; they leave with the stack."""
+    ticket = await house.ticket(card, name)
+    guest = await guests.enter_async_context(Guest(ticket.name, ticket.sfu_url, ticket.token))
+    return Colleague(guest, ticket.identity)
+
+
+async def all_meet(
+    names: set[str], calls: Sequence[ElementCall], in_visio: Sequence[VisioPage | Colleague]
+) -> None:
+    """Wait until each of them sees these names, and sees and hears all others."""
+    for call in calls:
+        await call.sees(*names)
+        await call.hears(len(names) - 1)
+    for somebody in in_visio:
+        others = [call.identity for call in calls]
+        others += [other.identity for other in in_visio if other is not somebody]
+        await somebody.sees_and_hears(*others)
+
+
+def caller_called(name: str, user: MatrixUser, room_id: str) -> str:
+    """Who of those in a room's call has this name, as one of its members sees it."""
+    state = user.room(room_id).state
+    callers = (event for (kind, _), event in state.items() if kind == MEMBERSHIP and event["content"])
+    found: list[str] = [event["sender"] for event in callers]
+    return next(who for who in found if state["m.room.member", who]["content"]["displayname"] == name)
+
+
+async def tokens_open_nothing(call: ElementCall) -> None:
+    """Try every token with which a page has connected."""
+    sockets = [url for url in call.requests if url.startswith("ws") and "/livekit/rtc" in url]
+    assert sockets
+    async with aiohttp.ClientSession() as session:
+        for url in sockets:
+            assert parse_qs(urlsplit(url).query)["access_token"]
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                await session.ws_connect(url)
+            assert refused.value.status in (401, 403)
