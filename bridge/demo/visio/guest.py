@@ -1,64 +1,20 @@
-"""Somebody in a Visio meeting who neither speaks nor shows anything: cheap, so that there may be many.
-
-Uses the ``livekit`` SDK, which is a development dependency; nothing else of the stand-in needs it.
-"""
+"""Somebody in a Visio meeting who neither speaks nor shows anything."""
 
 from __future__ import annotations
 
-import asyncio
-from types import TracebackType
-from typing import Self
-
-from livekit import rtc
-
+from bridge.demo.silent_guest import SilentGuest
 from bridge.demo.visio.tickets import Ticket
 
 
-class VisioGuest:
+class VisioGuest(SilentGuest):
     """One person, or machine; ``async with`` joins and leaves.
 
     Attributes:
         ticket: What they came in with; see `bridge.demo.visio.tickets`.
-        name: As the others see it, unless it was changed since.
         identity: Who they are in the SFU.
     """
 
     def __init__(self, ticket: Ticket) -> None:
+        super().__init__(ticket.name, ticket.sfu_url, ticket.token)
         self.ticket = ticket
-        self.name = ticket.name
         self.identity = ticket.identity
-        self._room = rtc.Room()
-        self._disconnected = asyncio.Event()
-        self._room.on("disconnected", lambda reason: self._disconnected.set())
-
-    @property
-    def inside(self) -> bool:
-        """Whether the SFU has them."""
-        return bool(self._room.isconnected())
-
-    async def join(self) -> Self:
-        """Enter the meeting."""
-        options = rtc.RoomOptions(auto_subscribe=False, rtc_config=rtc.RtcConfiguration(ice_servers=[]))
-        await self._room.connect(self.ticket.sfu_url, self.ticket.token, options)
-        return self
-
-    async def leave(self) -> None:
-        """Leave the meeting; nothing happens when that has been done."""
-        await self._room.disconnect()
-
-    async def wait_until_put_out(self, timeout: float = 20) -> None:
-        """Wait until the SFU has ended the connection.
-
-        Raises:
-            TimeoutError: It did not within ``timeout`` seconds.
-        """
-        async with asyncio.timeout(timeout):
-            await self._disconnected.wait()
-
-    async def __aenter__(self) -> Self:
-        return await self.join()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.leave()
