@@ -21,6 +21,7 @@ UV_VERSION := 0.13.9
 unexport PYTHONDONTWRITEBYTECODE
 # Processes that share the tests; each has servers of its own.
 WORKERS ?= 2
+CALLS := tests/browser/rtc
 
 # $(call step,title) announces a step; what follows `|| $(call advise,text)` is said when it fails.
 step = @printf '\n==> %s\n' "$(1)"
@@ -96,7 +97,9 @@ lint: $(VENV)/.installed $(PAGE_MODULES) ## Check style, types and import contra
 .PHONY: test
 test: setup lint ## Check everything once: lint, unit, integration, browser, short faults
 	$(call step,Tests)
-	@$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
+	@$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal --ignore $(CALLS)
+	$(call step,Tests of native calls: several browsers in one call need the whole machine)
+	@$(BIN)/pytest $(CALLS)
 
 .PHONY: chaos
 chaos: setup ## Run the fault tests at full length

@@ -11,8 +11,8 @@ from bridge.demo.matrix_user import Event, MatrixUser
 
 CALL = "fr.passerelle.call"
 
-PATIENCE = 30.0
-"""Seconds that a test waits for what has to come."""
+PATIENCE = 75.0
+"""Seconds that a test waits for what has to come: a roster that changes often is told every 30 s."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import secrets
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Self, cast
+from typing import Any, Literal, Self, cast
 
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
 from playwright.async_api import Browser, BrowserContext, Error, Frame, FrameLocator, Page, expect
@@ -276,14 +276,16 @@ class ElementCall:
         """Begin, or begin anew, to measure how long nobody is heard or seen; see `longest_gap_ms`."""
         await self._frame().evaluate(WATCH_GAPS)
 
-    async def longest_gap_ms(self, *, played: bool = True) -> float:
-        """The longest time without sound or without a picture, since `watch_gaps`.
+    async def longest_gap_ms(self, *kinds: Literal["audio", "video"], played: bool = True) -> float:
+        """The longest time without one of these kinds of media, since `watch_gaps`.
 
         Args:
+            kinds: Both if none is named.
             played: Counts what Element Call plays and shows; else what arrives.
         """
-        script = "(way) => Math.max(...Object.values(window.gaps[way]).map(({ longest }) => longest))"
-        return cast(float, await self._frame().evaluate(script, "played" if played else "arrived"))
+        script = "([way, kinds]) => Math.max(...kinds.map((kind) => window.gaps[way][kind].longest))"
+        wanted = ["played" if played else "arrived", kinds or ("audio", "video")]
+        return cast(float, await self._frame().evaluate(script, wanted))
 
     async def peer_connections(self) -> int:
         """How many WebRTC connections Element Call has made so far."""

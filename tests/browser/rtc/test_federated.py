@@ -89,8 +89,8 @@ async def test_users_of_another_homeserver_take_part_and_listen_in_their_own_ele
             # At her own SFU nobody but herself has a microphone.
             with_nora.hears(),
         )
-        card = await salon.card(lambda card: card.call["listening"] == 1)
-        assert card.names == {"Marie Curie", "Alice", "Bob"}
+        everybody = {"Marie Curie", "Alice", "Bob"}
+        await salon.card(lambda card: card.call["listening"] == 1 and card.names == everybody)
         alices = f"{alice.user_id}:{DEVICE}"
         await marie.is_with(alices, with_bob.identity)
         assert with_bob.identity in with_alice.others

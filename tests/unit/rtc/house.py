@@ -105,11 +105,12 @@ async def listening(
     limits: Limits | None = None,
     ice_servers: Sequence[IceServer] = (),
     clock: Callable[[], int] = now_ms,
+    close_ms: int = 300,
 ) -> AsyncIterator[Face]:
     """A gateway on a free port."""
     passes = Passes(SECRET, clock)
     # The clients of most tests do not read on when they have seen enough, so do not answer a close.
-    limits = replace(limits or Limits(), close_ms=300)
+    limits = replace(limits or Limits(), close_ms=close_ms)
     async with Gateway(passes, router, limits=limits, ice_servers=ice_servers) as gateway:
         in_charge = [gateway]
         application = web.Application()
