@@ -236,7 +236,9 @@ class Connection:
     async def _copy_down(self) -> None:
         with suppress(ConnectionError):
             while (message := await self._sfu.receive()).type is WSMsgType.BINARY:
-                kinds = _kinds(message.data)
+                # Most frames come when none of this is awaited any more: the translator alone reads them.
+                awaited = self._rejoining or self._move is not None or not self._settled.done()
+                kinds = _kinds(message.data) if awaited else frozenset[int]()
                 if _LEAVE in kinds and self._move is not None and _room_is_closed(message.data):
                     # Sooner than expected: they leave it, but not the call.
                     return

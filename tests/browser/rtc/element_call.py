@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any, Literal, Self, cast
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
 from playwright.async_api import Browser, BrowserContext, Error, Frame, FrameLocator, Page, expect
 
+from bridge.demo.client.login import new_device
 from bridge.demo.client.server import ClientServer, Login
 from bridge.demo.matrix_user import MatrixUser
 from bridge.demo.peers.ports import HOST
@@ -351,15 +351,3 @@ async def crash(page: Page) -> None:
     unanswered.cancel()
     with suppress(asyncio.CancelledError, Error):
         await unanswered
-
-
-async def new_device(user: MatrixUser) -> Login:
-    """Log a user in once more."""
-    body = {
-        "type": "m.login.password",
-        "identifier": {"type": "m.id.user", "user": user.user_id},
-        "password": user.password,
-        "device_id": f"EC{secrets.token_hex(4).upper()}",
-    }
-    answer = await user.request("POST", "/v3/login", body)
-    return Login(user.url, user.user_id, answer["device_id"], answer["access_token"])
