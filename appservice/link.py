@@ -1,10 +1,14 @@
-"""The way to the homeserver: noticing when it is away, and making good what that has cost when it is back."""
+"""The way to the homeserver: noticing when it is away, and making good what that has cost when it is back.
+
+What it does not push is read in the rooms (`appservice.catch_up`) in three cases: it was away, or we were;
+it has ended a back-off, and may have left a transaction behind; it has passed one over (`appservice.gaps`).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +19,7 @@ from appservice.clock import Clock
 from appservice.database import is_outage
 from appservice.errors import HomeserverUnreachable, MatrixError
 from appservice.faults import place
+from appservice.gaps import Gaps
 from appservice.gate import Gate
 from appservice.intents import Actors
 
@@ -29,6 +34,10 @@ follows a failed one is kept in its database. The other minute is for clocks tha
 
 _BEFORE_THE_START_MS = 15 * 60_000
 """We cannot know whether it died while we were away. Whoever wrote before that has asked again by now."""
+
+_AGAIN_S = 5.0
+"""How long after it was asked to send what it holds the rooms are read once more, seconds: it may have left a
+transaction behind as it ended its back-off. What leaves a gap meanwhile is found then, too."""
 
 _ROOMS_AFTER_AN_OUTAGE = 500
 _ROOMS_AT_THE_START = 100
@@ -72,8 +81,20 @@ class Link:
         display_name: str,
         avatar: str | None,
         watch_every_s: float,
+        is_alone: Callable[[], bool],
     ) -> None:
-        """Build it; see `appservice.runtime.RuntimeSettings`."""
+        """Build it; see `appservice.runtime.RuntimeSettings`.
+
+        Args:
+            actors: The bot asks.
+            catch_up: Reads what was lost.
+            clock: The time.
+            appservice_id: In the registration.
+            display_name: The bot's.
+            avatar: The bot's.
+            watch_every_s: How often the homeserver is asked whether it is there.
+            is_alone: Whether every transaction comes to this process.
+        """
         self.gate = Gate(self._ask)
         self._actors = actors
         self._catch_up = catch_up
@@ -84,6 +105,10 @@ class Link:
         self._watch_every_s = watch_every_s
         self._bot_is_ready = False
         self._missed: _Missed | None = None
+        self._is_alone = is_alone
+        self._gaps = Gaps()
+        self._gap_is_seen_to = False
+        self._again: asyncio.TimerHandle | None = None
         self._reading = asyncio.Lock()
         self._caught_up = asyncio.Event()
         self._caught_up.set()
@@ -99,6 +124,7 @@ class Link:
 
     async def stop(self) -> None:
         """Stop watching."""
+        self._not_again()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -109,12 +135,18 @@ class Link:
         if self.gate.is_open:  # if not, it happens when it answers
             self._soon(self._make_good())
 
-    async def caught_up(self) -> None:
-        """Return when nothing is on its way to us that goes before what the homeserver sends now.
+    async def caught_up(self, txn_id: str) -> None:
+        """Return when nothing is on its way to us that goes before this transaction.
 
         An outage may have cost what people wrote before it; what it pushes after the outage waits a little
-        for that to be read, so that the order of a room stays.
+        for that to be read, so that the order of a room stays. So does what comes after a gap.
         """
+        if self._gaps.before(txn_id) and self._is_alone() and not self._gap_is_seen_to:
+            log.info("homeserver.passed_a_transaction_over", before=txn_id)
+            self._gap_is_seen_to = True
+            self._missed = self._missed or self._left_behind(_ROOMS_AFTER_AN_OUTAGE)
+            self._caught_up.clear()
+            self.make_good_soon()
         if self._caught_up.is_set():
             return
         self.gate.hurry()  # whoever sends transactions is there
@@ -135,12 +167,36 @@ class Link:
             self._caught_up.clear()  # at the start, too: it sends what it holds as soon as it is asked to
         try:
             await self._ping()
+            self._not_again()
+            self._again = asyncio.get_running_loop().call_later(_AGAIN_S, self._read_again)
             await self._read()
         except HomeserverUnreachable as error:
             self.gate.close(str(error))
         else:
             if self.gate.is_open:  # or it is away again, and there is more to wait for
                 self._caught_up.set()
+
+    def _read_again(self) -> None:
+        self._again = None
+        self._gap_is_seen_to = False
+        self._missed = self._missed or self._left_behind(_ROOMS_AT_THE_START)
+        if self.gate.is_open:  # if not, it happens when it answers
+            self._soon(self._read_in_passing())
+
+    async def _read_in_passing(self) -> None:
+        """Read while the homeserver pushes: nothing waits for it."""
+        try:
+            await self._read()
+        except HomeserverUnreachable as error:
+            self.gate.close(str(error))
+
+    def _not_again(self) -> None:
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+
+    def _left_behind(self, rooms: int) -> _Missed:
+        return _Missed(self._clock() - _BEFORE_AN_OUTAGE_MS, rooms)
 
     async def _read(self) -> None:
         async with self._reading:

@@ -22,7 +22,7 @@ from appservice.link import Link
 from appservice.namespace import Namespace
 from appservice.ownership import LeasedOwnership, LeaseTimes, Ownership, SoleOwner
 from appservice.sender import Refusals, Sender, SenderLimits
-from appservice.sharding import shard_of
+from appservice.sharding import SHARDS, shard_of
 from appservice.transaction import Interest
 from appservice.unit_of_work import UnitsOfWork
 from appservice.web import HomeserverFace, Intake, IntakeLimits
@@ -109,6 +109,7 @@ class Runtime:
             display_name=settings.display_name,
             avatar=settings.avatar,
             watch_every_s=settings.watch_every_s,
+            is_alone=lambda: len(self.ownership.held) == SHARDS,
         )
         self.gate = self.link.gate
         self.direct_rooms: set[str] = set()

@@ -105,7 +105,7 @@ class Intake:
         poke: Callable[[str], None],
         clock: Clock,
         limits: IntakeLimits | None = None,
-        ready: Callable[[], Awaitable[None]] | None = None,
+        ready: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         """Build it.
 
@@ -115,7 +115,8 @@ class Intake:
             poke: Told the rooms in which something waits.
             clock: The time.
             limits: What one homeserver may ask of us.
-            ready: Waited for before a transaction is read: what goes before it may still be on its way.
+            ready: Waited for with its id before a transaction is read: what goes before it may still be on
+                its way.
         """
         self._ready = ready
         self._inbox = inbox
@@ -138,7 +139,7 @@ class Intake:
         """
         await self.backlog.hold(self.limits.hold_s)
         if self._ready is not None:
-            await self._ready()
+            await self._ready(txn_id)
         try:
             events = read_events(body)
         except UnreadableTransaction as error:

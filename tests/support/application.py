@@ -199,6 +199,7 @@ class Service:
         tasks: list[asyncio.Task[None] | None] = [*runtime._tasks, *runtime.bus._tasks, *runtime.link._tasks]
         tasks += [runtime.gate._task, runtime._database_gate._task]
         tasks.append(getattr(runtime.ownership, "_task", None))
+        runtime.link._not_again()
         for rooms in (runtime.worker._rooms, runtime.sender._rooms):
             rooms._stopping = True
             tasks += [rooms._looking, *rooms._running.values()]

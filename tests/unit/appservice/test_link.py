@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from appservice import link as module
+from appservice.sharding import SHARDS
 from tests.support.application import App, event, service
 from tests.support.fake_homeserver import FakeHomeserver, Hold, cut
 from tests.support.waiting import until
@@ -108,3 +109,54 @@ async def test_a_defect_in_reading_is_not_repeated(
         await outage(one, homeserver)
         assert one.runtime.link._missed is None
         assert one.runtime.gate.is_open
+
+
+async def test_what_stood_in_a_transaction_that_was_passed_over_comes_before_the_next_one(
+    database_url: str, homeserver: FakeHomeserver
+) -> None:
+    async with service(database_url, homeserver) as one:
+        await joined(one, homeserver)
+        left_behind, pushed = written(), written()
+        homeserver.timelines["!room:hs"] = [left_behind]
+        await one.take(pushed, txn_id="3")
+        await one.idle()
+        assert one.app.handled[1:] == [left_behind["event_id"], pushed["event_id"]]
+
+
+async def test_among_replicas_a_gap_says_nothing(
+    postgres_url: str, homeserver: FakeHomeserver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with service(postgres_url, homeserver) as one:
+        await joined(one, homeserver)
+        async with service(postgres_url, homeserver, start=False) as other:
+            await other.start(wait=False)
+            await until(lambda: len(other.runtime.ownership.held) > 0)
+            await until(lambda: len(one.runtime.ownership.held) < SHARDS)
+            before = homeserver.count("messages")
+            await one.take(event(), txn_id="3")
+            assert one.runtime.link._caught_up.is_set()
+            assert homeserver.count("messages") == before
+
+
+async def test_a_little_after_a_back_off_the_rooms_are_read_once_more(
+    sqlite_url: str, homeserver: FakeHomeserver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with service(sqlite_url, homeserver) as one:
+        await joined(one, homeserver)
+        monkeypatch.setattr(module, "_AGAIN_S", 0.05)
+        await outage(one, homeserver)
+        homeserver.timelines["!room:hs"] = [left_behind := written()]
+        await until(lambda: one.app.handled[1:] == [left_behind["event_id"]])
+
+
+async def test_many_gaps_in_a_row_are_looked_into_twice(
+    sqlite_url: str, homeserver: FakeHomeserver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with service(sqlite_url, homeserver) as one:
+        await joined(one, homeserver)
+        before = homeserver.count("messages")
+        monkeypatch.setattr(module, "_AGAIN_S", 0.5)
+        for number in range(3, 30, 2):
+            await one.take(event(), txn_id=str(number))
+        assert homeserver.count("messages") == before + 1
+        await until(lambda: homeserver.count("messages") == before + 2)
