@@ -31,6 +31,7 @@ from bridge.demo.visio.switches import Switches
 from tests.support.bridges import LocalBridge, bridge_settings
 from tests.support.federation import Federation
 from tests.support.forking import Forking
+from tests.support.lean import LEAN
 from tests.support.slots import Slot, Slots
 from tests.support.webhook_relay import WebhookRelay
 
@@ -38,8 +39,9 @@ from tests.support.webhook_relay import WebhookRelay
 hypothesis.settings.register_profile("shared machine", deadline=None)
 hypothesis.settings.load_profile("shared machine")
 
-SLOTS = 40
-"""How many bridges can be registered at the shared homeserver at once."""
+SLOTS = 20
+"""How many bridges can be registered at the shared homeserver at once. It asks itself of every event which of
+them want to hear of it."""
 
 LOG_LINES, LOG_WIDTH = 40, 300
 """How much of each server's log a failing test shows."""
@@ -115,6 +117,7 @@ def synapse(tmp_path_factory: pytest.TempPathFactory, slots: Slots) -> Iterator[
         python=synapse_peer.install(),
         server_name=slots.server_name,
         registrations=slots.registrations,
+        settings=LEAN,
     )
     wait_in_thread(server.start())
     yield server
@@ -184,7 +187,11 @@ def make_synapse(tmp_path: Path, own_peers: list[Peer], slots: Slots) -> Callabl
     """Make a homeserver, not started yet; keyword arguments as ``Synapse``. It knows all slots."""
 
     def make(**given: Any) -> Synapse:
-        known = {"server_name": slots.server_name, "registrations": slots.registrations}
+        known = {
+            "server_name": slots.server_name,
+            "registrations": slots.registrations,
+            "settings": LEAN,
+        }
         folder = tmp_path / f"synapse-{len(own_peers)}"
         server = Synapse(folder, python=synapse_peer.install(), **(known | given))
         own_peers.append(server)

@@ -11,6 +11,7 @@ import trustme
 from bridge.demo.peers import synapse as synapse_peer
 from bridge.demo.peers.ports import HOST, reserve_port
 from bridge.demo.peers.synapse import Synapse
+from tests.support.lean import LEAN
 from tests.support.slots import Slots
 
 _SLOTS = 10
@@ -74,6 +75,7 @@ class Federation:
             server_name=f"localhost:{port}",
             port=clients,
             settings={
+                **LEAN,
                 "listeners": [
                     _listener(clients, "client", "health", *resources, tls=False),
                     _listener(port, "federation", tls=True),

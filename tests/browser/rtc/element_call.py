@@ -168,7 +168,12 @@ class ElementCall:
             service_url: Authorization service, if not the one that the homeserver advertises.
         """
         context = await browser.new_context(
-            locale="en", viewport={"width": 1280, "height": 720}, permissions=MEDIA
+            locale="en",
+            viewport={"width": 1280, "height": 720},
+            # Two cores paint for everybody in the call.
+            device_scale_factor=0.5,
+            reduced_motion="reduce",
+            permissions=MEDIA,
         )
         login = await new_device(user)
         call = cls(await context.new_page(), login)
@@ -244,7 +249,8 @@ class ElementCall:
         before: dict[str, int] = {}
 
         async def all_running() -> bool:
-            found = [await self.tile(name) for name in names]
+            tiles = await self.tiles()
+            found = [next((tile for tile in tiles if tile.name.startswith(name)), None) for name in names]
             for name, tile in zip(names, found, strict=True):
                 if tile is not None and tile.picture:
                     before.setdefault(name, tile.frames)

@@ -13,7 +13,7 @@ from bridge.sfu.tokens import ApiKey, JoinPass, join_token
 from tests.browser.rtc.element_call import ElementCall
 from tests.browser.rtc.gateway_service import GatewayService
 from tests.browser.rtc.people import JoinVisio, NewPerson, OpenCall
-from tests.browser.rtc.rooms import call_room, stand_in_call, stop_standing_in
+from tests.browser.rtc.rooms import call_room, stand_in_call
 from tests.browser.rtc.visio_page import VisioPage
 
 GHOST_DEVICE = "VISIO"
@@ -71,10 +71,6 @@ class Scene:
         self.service.stands_for[visio.identity] = f"{ghost.user_id}:{device_id}"
         await self.service.gateway.names_changed(self.meeting)
         await stand_in_call(ghost, self.room_id, device_id, self.service.url)
-
-    async def hide(self, ghost: MatrixUser, device_id: str = GHOST_DEVICE) -> None:
-        """Empty such a membership."""
-        await stop_standing_in(ghost, self.room_id, device_id)
 
     async def call(self, *users: MatrixUser) -> list[ElementCall]:
         """Join the room's call with Element Call."""

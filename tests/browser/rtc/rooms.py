@@ -43,11 +43,6 @@ async def stand_in_call(user: MatrixUser, room_id: str, device_id: str, service_
     await user.set_state(room_id, MEMBERSHIP, content, membership_key(user.user_id, device_id))
 
 
-async def stop_standing_in(user: MatrixUser, room_id: str, device_id: str) -> None:
-    """Empty such a membership."""
-    await user.set_state(room_id, MEMBERSHIP, {}, membership_key(user.user_id, device_id))
-
-
 def membership_key(user_id: str, device_id: str) -> str:
     """The state key of a membership (MSC3401); the underscore is for rooms without owned state."""
     return f"_{user_id}_{device_id}_m.call"

@@ -11,24 +11,6 @@ from tests.browser.rtc.patience import wait_until
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_a_ghost_lets_element_call_and_visio_see_and_hear_each_other(scene: Scene) -> None:
-    alice, ghost = await scene.people("Alice", "Marie")
-    scene.meeting_opens()
-    visio = await scene.visio("Marie Curie", shown_as=ghost)
-    (call,) = await scene.call(alice)
-    await meet(call, visio, "Marie")
-    assert set(await visio.arrived()) == {call.identity}
-    # No host but those of this machine was asked for anything, nor could be.
-    ice_servers = await call.ice_servers()
-    assert ice_servers
-    assert not any(ice_servers)
-    assert call.foreign_requests() == []
-    await visio.leave()
-    await scene.hide(ghost)
-    await call.sees_nobody_called("Marie")
-    await call.hang_up()
-
-
 async def test_signalling_that_ends_for_a_while_stops_no_media_and_goes_on_with_a_renewed_token(
     scene: Scene,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Element Call alone, without the bridge: what the other tests of this folder build upon."""
+"""The client around Element Call, without the bridge: what the other tests of this folder look into."""
 
 from __future__ import annotations
 
@@ -12,31 +12,6 @@ from tests.browser.rtc.plain_service import PlainService
 from tests.browser.rtc.rooms import call_room
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-async def test_two_people_in_element_call_see_and_hear_each_other(
-    plain_service: PlainService, new_person: NewPerson, open_call: OpenCall
-) -> None:
-    alice, bob = await asyncio.gather(new_person("Alice"), new_person("Bob"))
-    room_id = await call_room(alice, bob)
-    with_alice = await open_call(alice, room_id, service_url=plain_service.url)
-    with_bob = await open_call(bob, room_id, service_url=plain_service.url)
-    await asyncio.gather(with_alice.joined(), with_bob.joined())
-    await asyncio.gather(with_alice.sees("Bob"), with_bob.sees("Alice"))
-    await asyncio.gather(with_alice.hears(), with_bob.hears())
-
-
-async def test_who_crashes_is_gone_for_the_others_when_their_delayed_event_comes(
-    plain_service: PlainService, new_person: NewPerson, open_call: OpenCall
-) -> None:
-    alice, bob = await asyncio.gather(new_person("Alice"), new_person("Bob"))
-    room_id = await call_room(alice, bob)
-    with_alice = await open_call(alice, room_id, service_url=plain_service.url)
-    with_bob = await open_call(bob, room_id, service_url=plain_service.url)
-    await asyncio.gather(with_alice.joined(), with_bob.joined())
-    await with_alice.sees("Bob")
-    await with_bob.crash()
-    await with_alice.sees_nobody_called("Bob")
 
 
 async def test_the_room_can_be_read_and_written_beside_the_call(

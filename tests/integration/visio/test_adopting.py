@@ -20,7 +20,7 @@ from tests.support.bridges import LocalBridge
 from tests.support.cards import Salon, inside, is_
 from tests.support.waiting import until
 
-ROOMS_WITH_ONE_LINK = 50
+ROOMS_WITH_ONE_LINK = 25
 
 
 async def test_a_meeting_that_is_followed_shows_who_is_in_and_goes_on_when_it_is_let_go(

@@ -7,7 +7,7 @@ import pytest
 from appservice import link as module
 from appservice.sharding import SHARDS
 from tests.support.application import App, event, service
-from tests.support.fake_homeserver import FakeHomeserver, Hold, cut
+from tests.support.fake_homeserver import FakeHomeserver, Hold, cut, error
 from tests.support.waiting import until
 from tests.unit.appservice.test_catch_up import joined, outage, went_away, written
 
@@ -144,8 +144,9 @@ async def test_a_little_after_a_back_off_the_rooms_are_read_once_more(
     async with service(sqlite_url, homeserver) as one:
         await joined(one, homeserver)
         monkeypatch.setattr(module, "_AGAIN_S", 0.05)
-        await outage(one, homeserver)
         homeserver.timelines["!room:hs"] = [left_behind := written()]
+        homeserver.misbehave(error(403), "messages", times=1)
+        await outage(one, homeserver)
         await until(lambda: one.app.handled[1:] == [left_behind["event_id"]])
 
 
