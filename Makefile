@@ -19,8 +19,8 @@ OUTPUT := .artefacts
 UV_VERSION := 0.13.9
 # A hundred processes read our modules; without this each compiles them for itself.
 unexport PYTHONDONTWRITEBYTECODE
-# Processes that share the tests; each has servers of its own.
-WORKERS ?= 2
+# Processes that share the tests; each has servers of its own, and often waits for them.
+WORKERS ?= 3
 CALLS := tests/browser/rtc
 
 # $(call step,title) announces a step; what follows `|| $(call advise,text)` is said when it fails.
@@ -45,7 +45,8 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml
 	@test -n "$(PYTHON)" || $(call advise,Python 3.11 or newer is needed: apt-get install python3 python3-venv)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
 		|| $(call advise,Python cannot make environments: apt-get install python3-venv)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt \
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes \
+		-r requirements/dev.txt \
 		|| $(call advise,pip could not install requirements/dev.txt; check the network and try again)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . \
 		|| $(call advise,The project itself could not be installed; see the message above)
@@ -89,7 +90,7 @@ lint: $(VENV)/.installed $(PAGE_MODULES) ## Check style, types and import contra
 	@$(BIN)/ruff check . || $(call advise,Most of it can be repaired by: $(BIN)/ruff check --fix .)
 	@$(BIN)/ruff format --check . || $(call advise,To repair: $(BIN)/ruff format .)
 	$(call step,Types)
-	@$(BIN)/mypy
+	@$(BIN)/mypy --num-workers 2
 	@npm --prefix $(PAGE) run --silent check
 	$(call step,Import contracts)
 	@$(BIN)/lint-imports

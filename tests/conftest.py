@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, contextmanager
@@ -42,6 +43,8 @@ hypothesis.settings.load_profile("shared machine")
 SLOTS = 20
 """How many bridges can be registered at the shared homeserver at once. It asks itself of every event which of
 them want to hear of it."""
+
+UNITS = Path(__file__).parent / "unit"
 
 LOG_LINES, LOG_WIDTH = 40, 300
 """How much of each server's log a failing test shows."""
@@ -386,6 +389,22 @@ async def alice(synapse: Synapse, new_user: NewUser) -> MatrixUser:
 async def bob(synapse: Synapse, new_user: NewUser) -> MatrixUser:
     """Another new user of the shared homeserver."""
     return await new_user("bob")
+
+
+# In which order
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Deal the tests that take long to the workers, and put the short ones behind them.
+
+    Each worker begins with a stretch of its own and takes from the ends of others' when it is done, so the
+    short ones are what is shared out in the end, when a long one would keep the others waiting.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers > 1:
+        long = [item for item in items if UNITS not in item.path.parents]
+        short = [item for item in items if UNITS in item.path.parents]
+        items[:] = [item for n in range(workers) for part in (long, short) for item in part[n::workers]]
 
 
 # What a failing test shows

@@ -49,9 +49,9 @@ async def everything_in(database_url: str) -> str:
 
 
 async def test_after_a_crash_the_card_is_right_and_commands_are_answered_once(
-    make_bridge: MakeBridge, database_url: str, alice: MatrixUser, livekit: LiveKit
+    make_bridge: MakeBridge, sqlite_url: str, alice: MatrixUser, livekit: LiveKit
 ) -> None:
-    bridge = make_bridge({**BRISK, "database": {"url": database_url}})
+    bridge = make_bridge({**BRISK, "database": {"url": sqlite_url}})
     await bridge.start()
     salon = await Salon.made_by(alice, bridge.bot_id)
     await salon.say("!visio Point budget")
@@ -81,7 +81,7 @@ async def test_after_a_crash_the_card_is_right_and_commands_are_answered_once(
     assert card.call["came"] == 3
 
     async def forgotten() -> bool:
-        kept = await everything_in(database_url)
+        kept = await everything_in(sqlite_url)
         said = await salon.everything()
         return not any(name in kept or name in said for name in names)
 
