@@ -404,7 +404,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if workers > 1:
         long = [item for item in items if UNITS not in item.path.parents]
         short = [item for item in items if UNITS in item.path.parents]
-        items[:] = [item for n in range(workers) for part in (long, short) for item in part[n::workers]]
+        items[:] = [
+            item for n in range(workers) for part in (long, short) for item in _share(part, n, workers)
+        ]
+
+
+def _share(items: list[pytest.Item], number: int, of: int) -> list[pytest.Item]:
+    """One of so many stretches: neighbours often need the same servers."""
+    return items[number * len(items) // of : (number + 1) * len(items) // of]
 
 
 # What a failing test shows

@@ -42,10 +42,10 @@ async def test_three_and_three_meet_and_then_come_and_go(house: House) -> None:
     alice, bob, carole = users
     card = await house.meeting(salon)
     async with AsyncExitStack() as guests:
+        with_alice, with_bob, with_carole = await house.call(salon, *users)
+        marie = await house.visio(card, "Marie Curie")
         pierre = await colleague(house, card, "Pierre Curie", guests)
         louis = await colleague(house, card, "Louis Pasteur", guests)
-        marie = await house.visio(card, "Marie Curie")
-        with_alice, with_bob, with_carole = await house.call(salon, *users)
         everybody = {"Alice", "Bob", "Carole", "Marie Curie", "Pierre Curie", "Louis Pasteur"}
         await all_meet(everybody, [with_alice, with_bob, with_carole], [marie, pierre, louis])
         assert (await salon.card(shows(*everybody))).call["count"] == 6
