@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self, cast
 
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
@@ -253,7 +253,8 @@ class ElementCall:
             found = [next((tile for tile in tiles if tile.name.startswith(name)), None) for name in names]
             for name, tile in zip(names, found, strict=True):
                 if tile is not None and tile.picture:
-                    before.setdefault(name, tile.frames)
+                    # A tile that was made anew counts anew.
+                    before[name] = min(before.get(name, tile.frames), tile.frames)
             return all(
                 tile is not None and tile.picture and tile.frames >= before[name] + 3
                 for name, tile in zip(names, found, strict=True)
@@ -340,7 +341,8 @@ class ElementCall:
         with suppress(Error, AssertionError):  # it may have crashed, as some tests want it to
             await self.page.screenshot(path=folder / f"{name}.png")
             statistics = await self._frame().evaluate(ALL_STATISTICS)
-            (folder / f"{name}.json").write_text(json.dumps(statistics, indent=1))
+            shown = {"tiles": [asdict(tile) for tile in await self.tiles()], "connections": statistics}
+            (folder / f"{name}.json").write_text(json.dumps(shown, indent=1))
 
     def _frame(self) -> Frame:
         frame = self.page.frame(name=FRAME)

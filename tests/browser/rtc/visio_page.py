@@ -94,6 +94,9 @@ class VisioPage:
 
         async def all_there() -> bool:
             now = await self.arrived()
+            for identity, arrived in now.items():
+                if identity in before and arrived.energy < before[identity].energy:
+                    before[identity] = arrived  # a new connection counts anew
             return all(_more(before.get(identity), now.get(identity)) for identity in identities)
 
         await wait_until(all_there)
