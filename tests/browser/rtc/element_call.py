@@ -242,7 +242,7 @@ class ElementCall:
 
     async def tile(self, name: str) -> Tile | None:
         """The first picture with a name that begins like this."""
-        return next((tile for tile in await self.tiles() if tile.name.startswith(name)), None)
+        return _called(name, await self.tiles())
 
     async def sees(self, *names: str) -> None:
         """Wait until there is a running picture with each of these names, and more frames arrive."""
@@ -250,7 +250,7 @@ class ElementCall:
 
         async def all_running() -> bool:
             tiles = await self.tiles()
-            found = [next((tile for tile in tiles if tile.name.startswith(name)), None) for name in names]
+            found = [_called(name, tiles) for name in names]
             for name, tile in zip(names, found, strict=True):
                 if tile is not None and tile.picture:
                     # A tile that was made anew counts anew.
@@ -348,6 +348,11 @@ class ElementCall:
         frame = self.page.frame(name=FRAME)
         assert frame is not None, "Element Call is closed"
         return frame
+
+
+def _called(name: str, tiles: list[Tile]) -> Tile | None:
+    """The first picture with a name that begins like this."""
+    return next((tile for tile in tiles if tile.name.startswith(name)), None)
 
 
 async def crash(page: Page) -> None:

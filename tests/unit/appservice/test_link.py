@@ -123,9 +123,7 @@ async def test_what_stood_in_a_transaction_that_was_passed_over_comes_before_the
         assert one.app.handled[1:] == [left_behind["event_id"], pushed["event_id"]]
 
 
-async def test_among_replicas_a_gap_says_nothing(
-    postgres_url: str, homeserver: FakeHomeserver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_among_replicas_a_gap_says_nothing(postgres_url: str, homeserver: FakeHomeserver) -> None:
     async with service(postgres_url, homeserver) as one:
         await joined(one, homeserver)
         async with service(postgres_url, homeserver, start=False) as other:
