@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 import asyncpg
 from sqlalchemy import event, exc, text
 from sqlalchemy.engine import make_url
@@ -112,6 +113,16 @@ class Database:
             _private_file(parsed.database, create=exclusive)
         # One connection: SQLite has one writer anyway, and waiting for it in the pool is orderly where
         # SQLITE_BUSY is not.
+        threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+
+        def connecting(*given: Any, **more: Any) -> aiosqlite.Connection:
+            connection = aiosqlite.connect(*given, **more)
+            # From now on: whoever waits for it to open may be cancelled, and the file is opened all the same.
+            threads.add(connection._thread)
+            # As SQLAlchemy has it when it makes them itself.
+            connection._thread.daemon = True
+            return connection
+
         engine = create_async_engine(
             url,
             poolclass=AsyncAdaptedQueuePool,
@@ -119,9 +130,9 @@ class Database:
             max_overflow=0,
             pool_timeout=60,
             hide_parameters=True,
+            connect_args={"async_creator_fn": connecting},
         )
-        threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
-        _prepare_sqlite(engine, threads)
+        _prepare_sqlite(engine)
         return cls(engine, is_postgres=False, _lock=lock, _threads=threads)
 
     async def close(self) -> None:
@@ -221,10 +232,9 @@ def _lock_beside(path: str | None) -> int:
     return handle
 
 
-def _prepare_sqlite(engine: AsyncEngine, threads: weakref.WeakSet[threading.Thread]) -> None:
+def _prepare_sqlite(engine: AsyncEngine) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
-        threads.add(connection.driver_connection._thread)
         # The driver's own BEGIN handling is switched off so that ours below is the only one.
         connection.isolation_level = None
         cursor = connection.cursor()

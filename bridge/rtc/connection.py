@@ -15,13 +15,13 @@ from typing import Any, Literal
 import aiohttp
 from aiohttp import WSCloseCode, WSMsgType, web
 from google.protobuf.message import DecodeError
-from livekit.protocol.models import DisconnectReason
+from livekit.protocol.models import DisconnectReason, ParticipantInfo
 from livekit.protocol.rtc import SignalResponse
 
 from bridge.rtc import messages
 from bridge.rtc.limits import Limits
 from bridge.rtc.passes import Pass
-from bridge.rtc.roster import Change, goodbye, hello
+from bridge.rtc.roster import Change, goodbye
 from bridge.rtc.view import View
 from bridge.rtc.wire import Malformed, outer_fields
 
@@ -200,20 +200,29 @@ class Connection:
     async def rename(self, changes: Sequence[Change]) -> None:
         """Show people under their new identities, and have the SFU send their tracks anew.
 
-        A client ties a track to the person whom it knew when the track began.
+        A client ties a track to the person whom it knew when the track began. Whoever changes again or
+        leaves in the meantime is not announced: the client would keep somebody who is no longer there.
         """
-        coming = [hello(change) for change in changes if change.after is not None]
-        tracks = [(info.sid, [track.sid for track in info.tracks]) for info in coming if info.tracks]
         with suppress(ConnectionError):
             await self._send_down(None)
-            for sid, sids in tracks:
-                await self._send_up(messages.subscription(sid, sids, subscribe=False))
-            if tracks:
+            if await self._subscribe(changes, subscribe=False):
                 await asyncio.sleep(_RESUBSCRIBE_PAUSE_S)
+            coming = self._coming(changes)
             if coming:
                 await self._send_down(messages.update(coming))
-            for sid, sids in tracks:
-                await self._send_up(messages.subscription(sid, sids, subscribe=True))
+            await self._subscribe(changes, subscribe=True)
+
+    async def _subscribe(self, changes: Sequence[Change], *, subscribe: bool) -> bool:
+        """Ask the SFU to send or no longer send the tracks of those who come; whether there are any."""
+        publishing = [info for info in self._coming(changes) if info.tracks]
+        for info in publishing:
+            sids = [track.sid for track in info.tracks]
+            await self._send_up(messages.subscription(info.sid, sids, subscribe=subscribe))
+        return bool(publishing)
+
+    def _coming(self, changes: Sequence[Change]) -> list[ParticipantInfo]:
+        told = map(self.view.roster.hello, changes)
+        return [info for info in told if info is not None]
 
     async def _move_out(self) -> None:
         await asyncio.wait({self._settled}, timeout=self._limits.settle_ms / 1000)

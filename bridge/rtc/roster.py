@@ -20,13 +20,11 @@ class Change:
         sid: Of the participant.
         before: The identity under which they were shown, None if they were not.
         after: The new one, None if they are no longer to be seen.
-        info: What the SFU last said of them, serialised, with their own identity.
     """
 
     sid: str
     before: str | None
     after: str | None
-    info: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +45,7 @@ class Roster:
         self._names = names
         self._present: dict[str, _Present] = {}
         self._told: dict[str, str | None] = {}
+        self._changed: dict[str, Change] = {}
         self._departed: dict[str, None] = {}
 
     def see(self, info: ParticipantInfo) -> str | None:
@@ -89,16 +88,29 @@ class Roster:
         for sid, present in self._present.items():
             before, after = self._told[present.identity], self._names.shown(present.identity)
             if before != after:
-                found.append(Change(sid, before, after, present.info))
+                found.append(Change(sid, before, after))
         # Only now, because two connections of one identity change together.
         for identity in self._told:
             self._told[identity] = self._names.shown(identity)
+        self._changed.update((change.sid, change) for change in found)
         return found
+
+    def hello(self, change: Change) -> ParticipantInfo | None:
+        """What tells a client that the new identity is there.
+
+        None if that is not so, or not so any more: they are not to be seen, have left, or changed again.
+        """
+        if change.after is None or self._changed.get(change.sid) is not change:
+            return None
+        info = ParticipantInfo.FromString(self._present[change.sid].info)
+        info.identity = change.after
+        return info
 
     def _depart(self, sid: str) -> None:
         self._departed[sid] = None
         if len(self._departed) > _MOST_DEPARTED:
             del self._departed[next(iter(self._departed))]
+        self._changed.pop(sid, None)
         gone = self._present.pop(sid, None)
         if gone and all(other.identity != gone.identity for other in self._present.values()):
             del self._told[gone.identity]
@@ -109,10 +121,3 @@ def goodbye(change: Change) -> ParticipantInfo:
     return ParticipantInfo(
         sid=change.sid, identity=change.before or "", state=ParticipantInfo.State.DISCONNECTED
     )
-
-
-def hello(change: Change) -> ParticipantInfo:
-    """What tells a client that the new identity is there."""
-    info = ParticipantInfo.FromString(change.info)
-    info.identity = change.after or ""
-    return info

@@ -208,6 +208,20 @@ async def test_somebody_gets_another_identity_in_the_middle_of_a_call(
         assert alice.others == [after]
 
 
+async def test_somebody_whose_identity_changes_twice_in_a_moment_is_heard_under_the_last_one(
+    face: Face, alice: Person, room: str, marie: str, ghost: str
+) -> None:
+    await alice.hears(ghost)
+    changing = []
+    for after in (plain_identity("@visio:example.org", carried_device(marie)), ghost):
+        face.router.names.shown_as[marie] = after
+        changing.append(asyncio.create_task(face.gateway.names_changed(room)))
+        await asyncio.sleep(0)  # it begins with a look at the names
+    await asyncio.gather(*changing)
+    await alice.hears(ghost)
+    assert alice.others == [ghost]
+
+
 async def test_who_was_unseen_can_be_seen_and_heard_later(
     face: Face, alice: Person, room: str, marie: str, ghost: str
 ) -> None:

@@ -3,9 +3,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -16,6 +18,11 @@ from bridge.demo.peers.postgres import Postgres
 from bridge.store.migrate import migrate
 from tests.support.application import open_quickly
 from tests.support.waiting import until
+
+
+def drivers() -> set[threading.Thread]:
+    """The threads in which SQLite works."""
+    return {thread for thread in threading.enumerate() if "connection_worker" in thread.name}
 
 
 async def failure(database: Database, statement: str, value: object = None) -> Exception | None:
@@ -189,7 +196,7 @@ async def test_the_migrations_make_the_tables_that_the_runtime_uses(database_url
 
 
 async def test_a_closed_database_has_left_nothing_that_would_speak_to_its_event_loop(sqlite_url: str) -> None:
-    before = set(threading.enumerate())
+    before = drivers()
     database = Database.open(sqlite_url)
 
     started = asyncio.Event()
@@ -205,5 +212,29 @@ async def test_a_closed_database_has_left_nothing_that_would_speak_to_its_event_
     busy.cancel()
     await asyncio.gather(busy, return_exceptions=True)
     await database.close()
-    drivers = [thread for thread in set(threading.enumerate()) - before if "connection_worker" in thread.name]
-    assert drivers == []
+    assert drivers() - before == set()
+
+
+async def test_a_file_that_is_still_being_opened_is_let_go_of_too(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, really = drivers(), sqlite3.connect
+    opening, may_go_on = threading.Event(), threading.Event()
+
+    def slowly(*given: Any, **more: Any) -> sqlite3.Connection:
+        opening.set()
+        may_go_on.wait()
+        connection: sqlite3.Connection = really(*given, **more)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", slowly)
+    database = Database.open(sqlite_url)
+    waiting = asyncio.create_task(database.ping())
+    await asyncio.to_thread(opening.wait)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    closing = asyncio.create_task(database.close())
+    await asyncio.sleep(0)
+    may_go_on.set()
+    await closing
+    assert drivers() - before == set()

@@ -194,6 +194,34 @@ async def test_with_a_new_name_the_old_one_leaves_first_and_tracks_begin_anew(
     assert all(list(each.track_sids) == ["TR_1"] for each in asked)
 
 
+async def test_of_two_changes_in_quick_succession_the_last_one_counts(
+    face: Face, sfu: SimulatedSfu, dial: Dial
+) -> None:
+    face.router.names.shown_as[MARIE] = GHOST
+    alice = await dial(face)
+    caller = await sfu.callers.get()
+    marie = ParticipantInfo(sid="PA_1", identity=MARIE, tracks=[TrackInfo(sid="TR_1")])
+    await caller.socket.send_bytes(
+        SignalResponse(update=ParticipantUpdate(participants=[marie])).SerializeToString()
+    )
+    present = {(await heard(alice)).update.participants[0].identity}
+    changing = []
+    for name in (CARRIED, GHOST):
+        face.router.names.shown_as[MARIE] = name
+        changing.append(asyncio.create_task(face.gateway.names_changed("visio-1")))
+        # The SFU is asked to take her tracks away, which takes a moment.
+        assert not SignalRequest.FromString(await caller.said.get()).subscription.subscribe
+    await asyncio.gather(*changing)
+    await caller.socket.send_bytes(SignalResponse(pong=1).SerializeToString())
+    while (said := await heard(alice)).WhichOneof("message") == "update":
+        for info in said.update.participants:
+            gone = info.state == ParticipantInfo.State.DISCONNECTED
+            present = present - {info.identity} if gone else present | {info.identity}
+    assert present == {GHOST}
+    assert SignalRequest.FromString(await caller.said.get()).subscription.subscribe
+    assert caller.said.empty()
+
+
 async def test_new_names_of_one_room_are_told_in_that_room_alone(
     face: Face, sfu: SimulatedSfu, dial: Dial
 ) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from livekit.protocol.models import ParticipantInfo, TrackInfo
 
-from bridge.rtc.roster import Roster, goodbye, hello
+from bridge.rtc.roster import Roster, goodbye
 from tests.unit.rtc.house import Table
 
 MARIE, GHOST, CARRIED = "marie", "@ghost:x:VISIO", "@bot:x:VISIOabc"
@@ -31,7 +31,7 @@ def test_a_change_says_who_leaves_and_who_comes() -> None:
     table.shown_as[MARIE] = CARRIED
     (change,) = roster.changes()
     assert goodbye(change) == ParticipantInfo(sid="PA_1", identity=GHOST, state=GONE)
-    assert hello(change) == info(identity=CARRIED, name="Marie", tracks=[TrackInfo(sid="TR_1")])
+    assert roster.hello(change) == info(identity=CARRIED, name="Marie", tracks=[TrackInfo(sid="TR_1")])
     assert roster.changes() == []
 
 
@@ -42,7 +42,9 @@ def test_what_the_sfu_said_last_is_what_counts() -> None:
     # Another connection reads more slowly.
     roster.see(info(version=4, name="Old"))
     table.shown_as[MARIE] = CARRIED
-    assert hello(roster.changes()[0]).name == "New"
+    hello = roster.hello(roster.changes()[0])
+    assert hello is not None
+    assert hello.name == "New"
 
 
 def test_who_has_left_does_not_come_back_by_an_older_frame() -> None:
@@ -84,6 +86,20 @@ def test_who_was_unseen_only_comes() -> None:
     table.shown_as[MARIE] = GHOST
     (change,) = roster.changes()
     assert (change.before, change.after) == (None, GHOST)
+
+
+def test_nobody_is_announced_who_has_changed_again_or_left_since() -> None:
+    table = Table({MARIE: GHOST})
+    roster = Roster(table)
+    roster.see(info())
+    changes = []
+    for face in (CARRIED, GHOST, CARRIED):
+        table.shown_as[MARIE] = face
+        changes += roster.changes()
+    told = [roster.hello(change) for change in changes]
+    assert [each and each.identity for each in told] == [None, None, CARRIED]
+    roster.see(info(state=GONE))
+    assert roster.hello(changes[-1]) is None
 
 
 def test_a_departure_without_an_identity_is_understood_by_its_sid() -> None:
