@@ -16,7 +16,8 @@ PAGE_SOURCES := $(shell find $(PAGE) -type f -not -path '*/node_modules/*' 2>/de
 PAGE_MODULES := $(PAGE)/node_modules/.package-lock.json
 PAGE_BUILT := bridge/web/static/index.html
 OUTPUT := .artefacts
-UV_VERSION := 0.13.9
+# Our own modules and those of the packages are compiled when they are first imported.
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 # A hundred processes read our modules; without this each compiles them for itself.
 unexport PYTHONDONTWRITEBYTECODE
 # Processes that share the tests; each has servers of its own, and often waits for them.
@@ -40,15 +41,17 @@ setup: ## Install everything: Python packages, the join page, Synapse, LiveKit, 
 # Only these need a database server and a browser; they are installed beside the rest.
 test chaos bench pictures: ALSO := peers-for-tests
 
-$(VENV)/.installed: requirements/dev.txt pyproject.toml
+$(VENV)/.installed: requirements/dev.txt requirements/uv.txt pyproject.toml
 	$(call step,Python packages into $(VENV) (first time: about 1 minute))
 	@test -n "$(PYTHON)" || $(call advise,Python 3.11 or newer is needed: apt-get install python3 python3-venv)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
 		|| $(call advise,Python cannot make environments: apt-get install python3-venv)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes \
-		-r requirements/dev.txt \
+	@$(PIP) --require-hashes -r requirements/uv.txt \
+		&& $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt \
+		|| { echo "uv could not; pip does it, which takes longer."; \
+			$(PIP) --require-hashes -r requirements/dev.txt; } \
 		|| $(call advise,pip could not install requirements/dev.txt; check the network and try again)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . \
+	@$(PIP) --no-deps --no-build-isolation -e . \
 		|| $(call advise,The project itself could not be installed; see the message above)
 	@touch $@
 	@echo "Python packages are ready: $$($(BIN)/python --version)"
@@ -139,18 +142,14 @@ docs: $(VENV)/.installed ## Write the sample settings and the command line's hel
 # --- keeping
 
 .PHONY: lock
-lock: $(OUTPUT)/uv/bin/uv ## Write requirements/*.txt anew from requirements/*.in
-	@for name in runtime dev build peers; do \
+lock: $(VENV)/.installed ## Write requirements/*.txt anew from requirements/*.in
+	@for name in runtime dev build peers uv; do \
 		wheels=(); [ $$name != peers ] || wheels=(--only-binary :all:); \
-		(cd requirements && ../$< pip compile --quiet --upgrade --generate-hashes --python-version 3.11 \
+		(cd requirements && ../$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 \
 			--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
 			"$${wheels[@]}" $$name.in -o $$name.txt); \
 		echo "Written: requirements/$$name.txt"; \
 	done
-
-$(OUTPUT)/uv/bin/uv:
-	@$(PYTHON) -m venv $(OUTPUT)/uv
-	@$(OUTPUT)/uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 .PHONY: clean
 clean: ## Remove what was installed and built here; the cache of servers stays

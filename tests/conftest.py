@@ -40,7 +40,7 @@ from tests.support.webhook_relay import WebhookRelay
 hypothesis.settings.register_profile("shared machine", deadline=None)
 hypothesis.settings.load_profile("shared machine")
 
-SLOTS = 20
+SLOTS = 12
 """How many bridges can be registered at the shared homeserver at once. It asks itself of every event which of
 them want to hear of it."""
 

@@ -1,4 +1,4 @@
-"""Several bridges on one PostgreSQL: they share the rooms, nothing is done twice, one may die."""
+"""Several bridges on one PostgreSQL: they share the rooms, and nothing is done twice."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def salons_of_both(user: MatrixUser, bot_id: str, postgres_url: str) -> li
     return [salon for some in salons.values() for salon in some[:ROOMS_OF_EACH]]
 
 
-async def test_two_replicas_share_the_rooms_and_one_may_die(
+async def test_two_replicas_share_the_rooms_and_do_nothing_twice(
     replicas: Replicas, postgres_url: str, alice: MatrixUser, bob: MatrixUser
 ) -> None:
     _, second = replicas
@@ -59,7 +59,6 @@ async def test_two_replicas_share_the_rooms_and_one_may_die(
     guests = [await (await Visitor.by_link(card.url, "Ada")).join() for card in cards]
     await asyncio.gather(*(salon.card(inside("Ada")) for salon in salons))
 
-    second.kill()
     asked = [await salon.say("!visio ping") for salon in salons]
     for salon, question in zip(salons, asked, strict=True):
         assert (await salon.answer_to(question))["content"]["body"] == PONG
@@ -68,10 +67,6 @@ async def test_two_replicas_share_the_rooms_and_one_may_die(
     ended = await asyncio.gather(*(salon.card(is_("ended")) for salon in salons))
     assert [card.call["came"] for card in ended] == [1] * len(salons)
 
-    await second.start()
-    asked = [await salon.say("!visio ping") for salon in salons]
-    for salon, question in zip(salons, asked, strict=True):
-        await salon.answer_to(question)
     for salon in salons:
         assert len(salon.cards) == 1
-        assert len(salon.answers()) == 4, salon.said()
+        assert len(salon.answers()) == 3, salon.said()

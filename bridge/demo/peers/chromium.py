@@ -20,13 +20,15 @@ ARGUMENTS = (
 """Camera and microphone that need no hardware, and no request to the browser's own maker."""
 
 
+_SHELL = "chromium-headless-shell"
+"""The same browser without windows: a call in it takes a fifth less of the processors."""
+
+_NAMES = (_SHELL, "chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+
+
 def find() -> Path | None:
     """The browser's program, if the system has one."""
-    for name in ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome"):
-        program = shutil.which(name)
-        if program is not None:
-            return Path(program)
-    return None
+    return next((Path(program) for name in _NAMES if (program := shutil.which(name))), None)
 
 
 def install(*, say: Say = say) -> Path:
@@ -37,7 +39,11 @@ def install(*, say: Say = say) -> Path:
     """
     program = find()
     if program is None:
-        apt_install("chromium", say=say)
+        try:
+            apt_install(_SHELL, say=say)
+        except InstallFailed:
+            # Not every distribution has it.
+            apt_install("chromium", say=say)
         program = find()
     if program is None:
         raise InstallFailed("Chromium was not found. Install it: apt-get install chromium.")

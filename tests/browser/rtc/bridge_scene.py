@@ -10,6 +10,7 @@ from typing import Any
 from bridge.demo.matrix_user import MatrixUser
 from bridge.demo.visio.stand_in import StandIn
 from bridge.demo.visio.tickets import Ticket
+from bridge.demo.visio.world import User
 from tests.browser.rtc.element_call import ElementCall
 from tests.browser.rtc.people import JoinVisio, NewPerson, OpenCall
 from tests.browser.rtc.rooms import MEMBERSHIP
@@ -69,22 +70,29 @@ class House:
         calls = [await self.open_call(user, salon.room_id, service_url=self.service_url) for user in users]
         return list(await asyncio.gather(*(call.joined() for call in calls)))
 
-    async def visio(self, card: Card, name: str, *, known: bool = True) -> VisioPage:
+    def account(self, name: str) -> User:
+        """Somebody whom Visio knows."""
+        return self.stand_in.world.add_user(f"{secrets.token_hex(4)}@visio.example", name)
+
+    async def visio(
+        self, card: Card, name: str, *, known: bool = True, account: User | None = None
+    ) -> VisioPage:
         """Join the meeting as Visio's page does.
 
         Args:
             card: Has the link.
             name: As they appear.
             known: Whether Visio has authenticated them; else they are a guest with a name of their choice.
+            account: Theirs, if they have been there before.
         """
-        ticket = await self.ticket(card, name, known=known)
+        ticket = await self.ticket(card, name, known=known, account=account)
         return await self.join_visio(ticket.sfu_url, ticket.token)
 
-    async def ticket(self, card: Card, name: str, *, known: bool = True) -> Ticket:
+    async def ticket(
+        self, card: Card, name: str, *, known: bool = True, account: User | None = None
+    ) -> Ticket:
         """What opens the meeting in Visio; see `visio`."""
-        user = None
-        if known:
-            user = self.stand_in.world.add_user(f"{secrets.token_hex(4)}@visio.example", name)
+        user = account or (self.account(name) if known else None)
         return await self.stand_in.ticket(self.stand_in.room_of(card.url), name, user=user)
 
 

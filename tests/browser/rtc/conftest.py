@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import AsyncExitStack
@@ -22,7 +23,6 @@ from tests.browser.rtc.element_call import ElementCall
 from tests.browser.rtc.gateway_scene import Scene
 from tests.browser.rtc.gateway_service import GatewayService
 from tests.browser.rtc.people import JoinVisio, NewPerson, OpenCall
-from tests.browser.rtc.plain_service import PlainService
 from tests.browser.rtc.visio_page import VisioPage
 from tests.conftest import ShareBridge
 from tests.support.bridges import LocalBridge
@@ -79,18 +79,17 @@ async def open_call(
     Of a test that failed, picture and console of each are kept among the artefacts.
     """
     opened: list[ElementCall] = []
-    async with AsyncExitStack() as contexts:
 
-        async def make(user: MatrixUser, room_id: str, *, service_url: str | None = None) -> ElementCall:
-            call = await ElementCall.open(browser, client_server, user, room_id, service_url=service_url)
-            contexts.push_async_callback(call.close)
-            opened.append(call)
-            return call
+    async def make(user: MatrixUser, room_id: str, *, service_url: str | None = None) -> ElementCall:
+        call = await ElementCall.open(browser, client_server, user, room_id, service_url=service_url)
+        opened.append(call)
+        return call
 
-        yield make
-        if request.node.stash.get(_failed, False):
-            for call in opened:
-                await call.keep_evidence(request.node.name)
+    yield make
+    if request.node.stash.get(_failed, False):
+        for call in opened:
+            await call.keep_evidence(request.node.name)
+    await asyncio.gather(*(call.close() for call in opened))
 
 
 @fixture
@@ -104,13 +103,6 @@ async def join_visio(browser: Browser, client_server: ClientServer) -> AsyncIter
             return page
 
         yield make
-
-
-@fixture
-async def plain_service(synapse: Synapse, livekit: LiveKit) -> AsyncIterator[PlainService]:
-    """An authorization service without a bridge."""
-    async with PlainService(synapse, livekit) as service:
-        yield service
 
 
 @fixture

@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self, cast
 
-from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
 from playwright.async_api import Browser, BrowserContext, Error, Frame, FrameLocator, Page, expect
 
 from bridge.demo.client.login import new_device
@@ -207,11 +206,6 @@ class ElementCall:
         """Press the same button again."""
         await self.widget.get_by_test_id("incall_screenshare").click()
 
-    async def say(self, text: str) -> None:
-        """Write into the room."""
-        await self.page.get_by_label("Message", exact=True).fill(text)
-        await self.page.get_by_role("button", name="Send").click()
-
     async def close(self) -> None:
         """Close the page as a person does, and its browser context."""
         with suppress(Error):
@@ -279,6 +273,14 @@ class ElementCall:
 
         await wait_until(gone)
 
+    async def sees_only(self, *names: str) -> None:
+        """Wait until there is one picture for each of these names, and no other."""
+
+        async def nobody_else() -> bool:
+            return sorted(tile.name for tile in await self.tiles()) == sorted(names)
+
+        await wait_until(nobody_else)
+
     async def watch_gaps(self) -> None:
         """Begin, or begin anew, to measure how long nobody is heard or seen; see `longest_gap_ms`."""
         await self._frame().evaluate(WATCH_GAPS)
@@ -322,11 +324,6 @@ class ElementCall:
             return sum(energy > before.setdefault(track, energy) for track, energy in now.items()) >= voices
 
         await wait_until(heard)
-
-    async def passes_axe(self) -> None:
-        """Check our page, not Element Call, with axe."""
-        results = await Axe().run(self.page, context={"exclude": [["iframe"]]})
-        assert results.violations_count == 0, results.generate_report()
 
     async def picture(self, name: str) -> None:
         """Keep a screenshot among the artefacts."""

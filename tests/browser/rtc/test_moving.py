@@ -58,7 +58,7 @@ async def test_who_opens_the_meeting_by_calling_comes_into_it(
     salon, (alice,) = await house.salon("Alice")
     # The meeting opens while Element Call is still joining.
     (call,) = await house.call(salon, alice)
-    card = await salon.card(shows("Alice"))
+    card = await salon.card(lambda card: card.url)
     marie = await house.visio(card, "Marie Curie")
     await meet(call, marie, "Marie Curie")
 
