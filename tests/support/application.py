@@ -32,6 +32,7 @@ from appservice.transaction import Interest
 from appservice.unit_of_work import UnitOfWork
 from appservice.worker import WorkerLimits
 from bridge.demo.peers.synapse import Synapse
+from tests.support.databases import open_with_tables
 from tests.support.fake_homeserver import FakeHomeserver
 from tests.support.waiting import until
 
@@ -247,15 +248,6 @@ class Service:
         await until(self.is_idle, timeout)
 
 
-def open_quickly(url: str) -> Database:
-    """Open a database without waits for the disk: no test here cuts the power."""
-    database = Database.open(url)
-    if not database.is_postgres:
-        sync = database.engine.sync_engine
-        sa.event.listen(sync, "connect", lambda driver, _: driver.execute("PRAGMA synchronous=OFF"))
-    return database
-
-
 async def make_tables(database: Database) -> None:
     """Make the runtime's tables."""
     async with database.begin() as connection:
@@ -274,8 +266,7 @@ async def service(
     **settings: Any,
 ) -> AsyncIterator[Service]:
     """A service on a database, whose tables are made if they are not there."""
-    database = open_quickly(url)
-    await make_tables(database)
+    database = await open_with_tables(url, make_tables)
     session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
     given = dataclasses.replace(QUICK, homeserver_url=homeserver.url, **settings)
     app = app or App()

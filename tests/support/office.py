@@ -34,7 +34,7 @@ from bridge.store import calls as store
 from bridge.store.calls import CallStore
 from bridge.store.migrate import migrate
 from bridge.store.records import Record
-from tests.support.application import open_quickly
+from tests.support.databases import open_with_tables
 
 T0 = 1_700_000_010_000
 """A tick of every clock that the tests use."""
@@ -271,8 +271,7 @@ async def an_office(
     database_url: str, *, keep_names: bool = False, max_participants: int = 150
 ) -> AsyncIterator[Office]:
     """An office on an empty database."""
-    database = open_quickly(database_url)
-    await migrate(database)
+    database = await open_with_tables(database_url, migrate)
     ownership = SoleOwner()
     await ownership.start()
     stored: list[Call] = []

@@ -16,7 +16,7 @@ from appservice import tables
 from appservice.database import Database, is_outage
 from bridge.demo.peers.postgres import Postgres
 from bridge.store.migrate import migrate
-from tests.support.application import open_quickly
+from tests.support.databases import open_quickly
 from tests.support.waiting import until
 
 

@@ -25,9 +25,9 @@ from tests.support.application import (
     event,
     make_tables,
     membership,
-    open_quickly,
     service,
 )
+from tests.support.databases import open_quickly
 from tests.support.fake_homeserver import FakeHomeserver
 from tests.support.waiting import until
 
