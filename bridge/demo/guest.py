@@ -24,6 +24,7 @@ _SAMPLE_RATE = 48_000
 _SAMPLES = 480  # 10 ms
 _TONE_HZ = 440
 _WIDTH, _HEIGHT, _FRAME_S = 320, 180, 1 / 15
+_LEAVES_WITHIN_S = 10
 _AUDIBLE = 500  # of 32767; silence, and what an idle encoder makes of it, is far below
 
 
@@ -146,7 +147,10 @@ class Guest:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
-        await self._room.disconnect()
+        # Asked in the middle of a reconnection, the SDK sometimes hangs up but never says that it has.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LEAVES_WITHIN_S):
+                await self._room.disconnect()
 
     async def wait_until_disconnected(self, timeout: float = 20) -> None:
         """Wait until the SFU has ended the connection, as it does when the meeting is closed.
@@ -157,7 +161,7 @@ class Guest:
         async with asyncio.timeout(timeout):
             await self._disconnected.wait()
 
-    async def wait_for_media(self, sender: str, frames: int = 20, timeout: float = 20) -> Received:
+    async def wait_for_media(self, sender: str, frames: int = 20, timeout: float = 60) -> Received:
         """Wait until so many audible and so many video frames have come from one sender, from now on.
 
         Args:
@@ -169,15 +173,26 @@ class Guest:
             Everything that has come from them so far.
 
         Raises:
-            TimeoutError: They did not within ``timeout`` seconds.
+            TimeoutError: They did not within ``timeout`` seconds; the message says what is there of them.
         """
         got = self.received.setdefault(sender, Received())
         sound, pictures = got.audible + frames, got.pictures + frames
-        async with asyncio.timeout(timeout):
-            while got.audible < sound or got.pictures < pictures:
-                self._more.clear()
-                await self._more.wait()
+        try:
+            async with asyncio.timeout(timeout):
+                while got.audible < sound or got.pictures < pictures:
+                    self._more.clear()
+                    await self._more.wait()
+        except TimeoutError:
+            raise TimeoutError(f"{self._tracks_of(sender)}; {got} in the end") from None
         return got
+
+    def _tracks_of(self, sender: str) -> str:
+        for person in self._room.remote_participants.values():
+            if sender in (person.name, person.identity):
+                tracks = person.track_publications.values()
+                subscribed = sum(track.subscribed for track in tracks)
+                return f"{len(tracks)} tracks are announced and {subscribed} subscribed to"
+        return "not announced"
 
     def _begin(self, work: Any) -> None:
         self._tasks.add(asyncio.create_task(work))

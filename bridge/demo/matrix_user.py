@@ -319,7 +319,8 @@ class MatrixUser:
                 await asyncio.sleep(0.1)
 
     async def _take_in(self, since: str | None) -> str:
-        query = {"timeout": "0" if since is None else str(_LONG_POLL_MS), "filter": _FILTER}
+        timeout = "0" if since is None else str(_LONG_POLL_MS)
+        query = {"timeout": timeout, "filter": _FILTER, f"{_MSC4222}.use_state_after": "true"}
         if since is not None:
             query["since"] = since
         answer = await self.request("GET", "/v3/sync", None, **query)
@@ -337,16 +338,17 @@ class MatrixUser:
 
     def _take_in_room(self, room: Room, update: Mapping[str, Any]) -> None:
         timeline: list[Event] = update.get("timeline", {}).get("events", [])
-        state: list[Event] = update.get("state", {}).get("events", [])
-        for event in (*state, *timeline):
-            if "state_key" in event:
-                room.state[event["type"], event["state_key"]] = event
+        # When two people write at the same moment, the state before the next event lacks what one of them
+        # wrote, so that it must not be worked out of ``state`` and the timeline (MSC4222).
+        for event in update[f"{_MSC4222}.state_after"]["events"]:
+            room.state[event["type"], event["state_key"]] = event
         room.timeline.extend(timeline)
         for event in timeline:
             for listener in self.listeners:
                 listener(room.room_id, event)
 
 
+_MSC4222 = "org.matrix.msc4222"
 _FILTER = '{"room": {"timeline": {"limit": 1000}}, "presence": {"not_types": ["*"]}}'
 
 

@@ -40,6 +40,9 @@ SUBJECT = "Point budget"
 ALICE, BOB = "Alice", "Bob"
 CHLOE, DENIS = "Chloé Martin", "Denis Petit"
 
+_ACT_S = 120
+"""The longest that an act may take; what it waits for has shorter limits of its own."""
+
 
 class StoryFailed(Exception):
     """Something in the story is not as it has to be; the message says what."""
@@ -267,7 +270,10 @@ class Performance:
         """Alice types !visio fin, and she and Bob hang up"""
         await self._type_end()
         await self._guests.aclose()
-        await self._stage.alice.wait_until(self._nobody_calls)
+        try:
+            await self._stage.alice.wait_until(lambda: not self._callers())
+        except TimeoutError:
+            raise StoryFailed(f"still in the native call: {', '.join(self._callers())}") from None
 
     async def end_unseen(self) -> None:
         """Alice types !visio fin"""
@@ -318,16 +324,16 @@ class Performance:
     async def _receives(self, who: Guest, whom: Guest) -> None:
         try:
             got = await who.wait_for_media(self._known_as.get(whom.name, whom.name))
-        except TimeoutError:
-            raise TimeoutError(f"{who.name} does not hear and see {whom.name}") from None
+        except TimeoutError as late:
+            raise TimeoutError(f"{who.name} does not hear and see {whom.name}: {late}") from None
         say(
             f"        {who.name} received from {whom.name} {got.audible} frames of sound "
             f"and {got.pictures} pictures"
         )
 
-    def _nobody_calls(self) -> bool:
+    def _callers(self) -> list[str]:
         state = self._stage.alice.room(self._stage.room_id).state
-        return not any(event["content"] for (kind, _), event in state.items() if kind == MEMBER_TYPE)
+        return [key for (kind, key), event in state.items() if kind == MEMBER_TYPE and event["content"]]
 
     # How they are told
 
@@ -336,7 +342,12 @@ class Performance:
             self.title = str(act.__doc__)
             say(f"[{number:2}/{len(acts)}] {self.title}")
             started = time.monotonic()
-            await act()
+            try:
+                async with asyncio.timeout(_ACT_S) as limit:
+                    await act()
+            except TimeoutError:
+                _require(not limit.expired(), f"not done after {_ACT_S} s")
+                raise
             say(f"        done in {time.monotonic() - started:.1f} s")
 
     def _show_notice(self, room_id: str, event: Event) -> None:

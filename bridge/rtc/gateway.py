@@ -249,7 +249,7 @@ class Gateway:
             self._view(route.room, granted.room_id, route.names),
             resumed=attempt.resume,
             # Only passes that were renewed during a session know one.
-            rejoining=granted.sfu_room is not None and not attempt.resume,
+            rejoining=granted.sfu_room is not None and attempt.livekit_client and not attempt.resume,
             client=client,
             transport=request.transport,
             sfu=sfu,

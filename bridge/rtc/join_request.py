@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from google.protobuf.message import DecodeError
+from livekit.protocol.models import ClientInfo
 from livekit.protocol.rtc import JoinRequest, WrappedJoinRequest
 
 MOST_UNPACKED = 1024 * 1024
@@ -38,10 +39,12 @@ class JoinAttempt:
     Attributes:
         query: The query string to pass on; says nothing of who they are.
         resume: They go on with a session whose signalling broke, rather than begin one.
+        livekit_client: They use LiveKit's SDK for browsers, of that name, as Element Call does.
     """
 
     query: str
     resume: bool
+    livekit_client: bool = False
 
 
 def read(parameters: Iterable[tuple[str, str]], *, needs_join_request: bool) -> JoinAttempt:
@@ -59,6 +62,7 @@ def read(parameters: Iterable[tuple[str, str]], *, needs_join_request: bool) -> 
     if wrapped is not None:
         wish = _unwrap(wrapped)
         resume = wish.reconnect
+        livekit_client = wish.client_info.sdk == ClientInfo.SDK.JS
         if wish.metadata or wish.participant_attributes:
             wish.ClearField("metadata")
             wish.ClearField("participant_attributes")
@@ -67,7 +71,8 @@ def read(parameters: Iterable[tuple[str, str]], *, needs_join_request: bool) -> 
         raise BadJoinRequest("join_request is required")
     else:
         resume = any(name == "reconnect" and value in _YES for name, value in kept)
-    return JoinAttempt(urlencode(kept), resume)
+        livekit_client = ("sdk", "js") in kept
+    return JoinAttempt(urlencode(kept), resume, livekit_client)
 
 
 def _unwrap(text: str) -> JoinRequest:

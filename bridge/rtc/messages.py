@@ -25,8 +25,12 @@ def resume() -> bytes:
     livekit-client (seen in 2.22 and 2.23) holds back what happens in a room until it is connected again, but
     begins to do so while ``RTCEngine.pendingReconnect`` is set and ends as soon as media flow, a second or
     two earlier. Whoever publishes in between is never shown or heard. A second reason to reconnect, which it
-    finds needless ("already attempting reconnect"), is enough to unset that mark. To a client that is not
-    connecting it says to resume its signalling, at no cost to the media.
+    finds needless ("already attempting reconnect"), is enough to unset that mark. When it is not connecting
+    it resumes its signalling, at no cost to the media.
+
+    Not for LiveKit's other SDKs. The one in Rust, which most of them are made of, takes it at its word and
+    resumes a session that is being replaced: it may then hear nobody, or never end (seen in livekit 1.2.1
+    for Python, in one move of twenty).
     """
     return _leave(LeaveRequest.Action.RESUME, DisconnectReason.UNKNOWN_REASON)
 

@@ -14,7 +14,7 @@ import pytest
 from bridge.demo.peers import guard
 from bridge.demo.peers.passerelle import PROGRAM
 from bridge.demo.visio.stand_in import SERVICE_EMAIL, StandIn
-from tests.support.demo import demo, lines_until
+from tests.support.demo import demo, lines_until, said_by
 from tests.support.waiting import alive, until
 
 pytestmark = pytest.mark.timeout(240)
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.timeout(240)
 @pytest.mark.parametrize("place", ["stand-in", "none"])
 async def test_the_headless_demo_plays_the_story_to_its_end(tmp_path: Path, place: str) -> None:
     async with demo(tmp_path, "--headless", "--visio", place) as process:
-        output = (await process.communicate())[0].decode()
+        output = await said_by(process)
     assert process.returncode == 0, output
     assert ("Enregistrement en cours." in output) == (place == "stand-in")
     assert "Visio ouverte : Point budget" in output
@@ -64,7 +64,7 @@ async def test_the_demo_takes_a_visio_that_runs_somewhere_and_ctrl_c_stops_the_r
 
 async def test_without_credentials_the_demo_says_where_to_put_them(tmp_path: Path) -> None:
     async with demo(tmp_path, "--visio", "https://visio.example.org") as process:
-        output = (await process.communicate())[0].decode()
+        output = await said_by(process)
     assert process.returncode == 2
     assert "PASSERELLE_VISIO__CLIENT_ID, PASSERELLE_VISIO__CLIENT_SECRET" in output
     assert os.listdir(tmp_path) == []
@@ -85,7 +85,7 @@ async def ends_with_all_its_family(process: asyncio.subprocess.Process, number: 
     family = guard.descendants(process.pid)
     assert len(family) >= 3
     process.send_signal(number)
-    rest = (await process.communicate())[0].decode()
+    rest = await said_by(process)
     assert process.returncode == 0, rest
     await until(lambda: not any(alive(pid) for pid in family))
     return rest

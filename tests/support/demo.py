@@ -31,6 +31,20 @@ async def demo(
             await process.wait()
 
 
+async def said_by(process: asyncio.subprocess.Process, timeout: float = 200) -> str:
+    """What it prints up to its end, which comes within ``timeout`` seconds."""
+    assert process.stdout is not None
+    text = bytearray()
+    try:
+        async with asyncio.timeout(timeout):
+            while part := await process.stdout.read(4096):
+                text += part
+            await process.wait()
+    except TimeoutError:
+        raise AssertionError(f"the demo did not end:\n{text.decode(errors='replace')}") from None
+    return text.decode()
+
+
 async def lines_until(process: asyncio.subprocess.Process, last: str) -> str:
     """What it prints up to the line that has ``last`` in it."""
     assert process.stdout is not None

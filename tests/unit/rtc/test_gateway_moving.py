@@ -118,14 +118,14 @@ async def test_who_is_put_out_while_they_wait_to_be_moved_is_told_so(
     await moving
 
 
-async def test_who_connects_anew_after_a_session_is_told_at_once_that_they_have_one_again(
+async def test_a_browser_that_connects_anew_after_a_session_is_told_at_once_that_it_has_one_again(
     face: Face, sfu: SimulatedSfu, dial: Dial
 ) -> None:
-    alice = await dial(face)
+    alice = await dial(face, sdk="js")
     caller = await sfu.callers.get()
     await caller.socket.send_bytes(SignalResponse(refresh_token="the SFU's").SerializeToString())
     renewed = (await heard(alice)).refresh_token
-    again = await dial(face, renewed)
+    again = await dial(face, renewed, sdk="js")
     caller = await sfu.callers.get()
     for frame in (JOIN, QUALITY, JOIN):
         await caller.socket.send_bytes(frame)
@@ -134,11 +134,12 @@ async def test_who_connects_anew_after_a_session_is_told_at_once_that_they_have_
     assert said[1].leave.action == ACTION.RESUME
 
 
-async def test_who_comes_for_the_first_time_or_goes_on_with_a_session_is_told_nothing_of_it(
+async def test_who_comes_first_or_goes_on_with_a_session_or_is_no_browser_is_told_nothing_of_it(
     face: Face, sfu: SimulatedSfu, dial: Dial
 ) -> None:
     session = face.passes.sign(pass_of(sfu_room="visio-1"), ttl_ms=60_000)
-    for token, query in ((face.token(), {}), (session, {"reconnect": "1"})):
+    goes_on = {"sdk": "js", "reconnect": "1"}
+    for token, query in ((face.token(), {"sdk": "js"}), (session, goes_on), (session, {"sdk": "rust"})):
         alice = await dial(face, token, **query)
         caller = await sfu.callers.get()
         for frame in (JOIN, QUALITY):

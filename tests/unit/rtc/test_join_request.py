@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from livekit.protocol.models import ClientInfo
 from livekit.protocol.rtc import JoinRequest, WrappedJoinRequest
 
 from bridge.rtc.join_request import MOST_UNPACKED, BadJoinRequest, JoinAttempt, read
@@ -56,6 +57,13 @@ def test_a_resumption_is_known_by_its_join_request(packed: bool, resume: bool) -
     attempt = read_v1(text)
     assert attempt.resume is resume
     assert parse_qsl(attempt.query) == [("join_request", text)]
+
+
+@pytest.mark.parametrize(("name", "sdk"), [("js", ClientInfo.SDK.JS), ("rust", ClientInfo.SDK.RUST)])
+def test_a_browser_is_known_by_its_sdk_in_either_form(name: str, sdk: ClientInfo.SDK) -> None:
+    plainly = read([("sdk", name)], needs_join_request=False)
+    wrapped_up = read_v1(v1(JoinRequest(client_info=ClientInfo(sdk=sdk))))
+    assert plainly.livekit_client is wrapped_up.livekit_client is (name == "js")
 
 
 def test_nobody_describes_themselves_to_the_sfu() -> None:
