@@ -21,7 +21,7 @@ import aiohttp
 from livekit import rtc
 
 _SAMPLE_RATE = 48_000
-_SAMPLES = 480  # 10 ms
+_SAMPLES = 4_800  # 100 ms; each part costs a call into the SDK, there and back
 _TONE_HZ = 440
 _WIDTH, _HEIGHT, _FRAME_S = 320, 180, 1 / 15
 _LEAVES_WITHIN_S = 10
@@ -45,7 +45,7 @@ class Received:
     """What came from one other participant.
 
     Attributes:
-        audible: Audio frames (10 ms each) with sound in them.
+        audible: Audio frames of 10 ms with sound in them, counted in tens.
         pictures: Video frames.
     """
 
@@ -214,11 +214,11 @@ class Guest:
         return got
 
     async def _hear(self, track: rtc.RemoteAudioTrack, got: Received) -> None:
-        stream = rtc.AudioStream(track, sample_rate=_SAMPLE_RATE, num_channels=1)
+        stream = rtc.AudioStream(track, sample_rate=_SAMPLE_RATE, num_channels=1, frame_size_ms=100)
         try:
             async for event in stream:
                 if max(event.frame.data, default=0) > _AUDIBLE:
-                    got.audible += 1
+                    got.audible += 10
                     self._more.set()
         finally:
             with suppress(asyncio.CancelledError):
@@ -238,11 +238,9 @@ class Guest:
 async def _sound(source: rtc.AudioSource) -> None:
     step = 2 * math.pi * _TONE_HZ / _SAMPLE_RATE
     # A tenth of a second holds 44 whole waves, so that it can be repeated without a click.
-    wave = array.array("h", (int(8000 * math.sin(step * n)) for n in range(_SAMPLE_RATE // 10)))
+    wave = array.array("h", (int(8000 * math.sin(step * n)) for n in range(_SAMPLES))).tobytes()
     while True:
-        for start in range(0, len(wave), _SAMPLES):
-            part = wave[start : start + _SAMPLES].tobytes()
-            await source.capture_frame(rtc.AudioFrame(part, _SAMPLE_RATE, 1, _SAMPLES))
+        await source.capture_frame(rtc.AudioFrame(wave, _SAMPLE_RATE, 1, _SAMPLES))
 
 
 async def _show(source: rtc.VideoSource) -> None:
