@@ -20,11 +20,13 @@ from urllib.parse import urldefrag
 import aiohttp
 from livekit import rtc
 
+from bridge.demo.silent_guest import hang_up
+
 _SAMPLE_RATE = 48_000
-_SAMPLES = 4_800  # 100 ms; each part costs a call into the SDK, there and back
+_PART_MS = 100  # each part of sound costs a call into the SDK, there and back
+_SAMPLES = _SAMPLE_RATE * _PART_MS // 1000
 _TONE_HZ = 440
 _WIDTH, _HEIGHT, _FRAME_S = 320, 180, 1 / 15
-_LEAVES_WITHIN_S = 10
 _AUDIBLE = 500  # of 32767; silence, and what an idle encoder makes of it, is far below
 
 
@@ -51,6 +53,9 @@ class Received:
 
     audible: int = 0
     pictures: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.audible} frames of sound and {self.pictures} pictures"
 
 
 def hush_the_sdk() -> None:
@@ -147,10 +152,7 @@ class Guest:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
-        # Asked in the middle of a reconnection, the SDK sometimes hangs up but never says that it has.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_LEAVES_WITHIN_S):
-                await self._room.disconnect()
+        await hang_up(self._room)
 
     async def wait_until_disconnected(self, timeout: float = 20) -> None:
         """Wait until the SFU has ended the connection, as it does when the meeting is closed.
@@ -183,7 +185,7 @@ class Guest:
                     self._more.clear()
                     await self._more.wait()
         except TimeoutError:
-            raise TimeoutError(f"{self._tracks_of(sender)}; {got} in the end") from None
+            raise TimeoutError(f"{self._tracks_of(sender)}, {got} came") from None
         return got
 
     def _tracks_of(self, sender: str) -> str:
@@ -214,11 +216,11 @@ class Guest:
         return got
 
     async def _hear(self, track: rtc.RemoteAudioTrack, got: Received) -> None:
-        stream = rtc.AudioStream(track, sample_rate=_SAMPLE_RATE, num_channels=1, frame_size_ms=100)
+        stream = rtc.AudioStream(track, sample_rate=_SAMPLE_RATE, num_channels=1, frame_size_ms=_PART_MS)
         try:
             async for event in stream:
                 if max(event.frame.data, default=0) > _AUDIBLE:
-                    got.audible += 10
+                    got.audible += _PART_MS // 10
                     self._more.set()
         finally:
             with suppress(asyncio.CancelledError):

@@ -326,10 +326,7 @@ class Performance:
             got = await who.wait_for_media(self._known_as.get(whom.name, whom.name))
         except TimeoutError as late:
             raise TimeoutError(f"{who.name} does not hear and see {whom.name}: {late}") from None
-        say(
-            f"        {who.name} received from {whom.name} {got.audible} frames of sound "
-            f"and {got.pictures} pictures"
-        )
+        say(f"        {who.name} received from {whom.name} {got}")
 
     def _callers(self) -> list[str]:
         state = self._stage.alice.room(self._stage.room_id).state

@@ -29,8 +29,8 @@ def resume() -> bytes:
     it resumes its signalling, at no cost to the media.
 
     Not for LiveKit's other SDKs. The one in Rust, which most of them are made of, takes it at its word and
-    resumes a session that is being replaced: it may then hear nobody, or never end (seen in livekit 1.2.1
-    for Python, in one move of twenty).
+    resumes a session that is being replaced; asked to hang up it may then never answer (seen in livekit 1.2.1
+    for Python, in one demo of twenty).
     """
     return _leave(LeaveRequest.Action.RESUME, DisconnectReason.UNKNOWN_REASON)
 

@@ -20,7 +20,7 @@ from aiohttp import web
 
 from appservice import registration
 from appservice.registration import Registration
-from bridge.demo.peers.ports import HOST
+from tests.benchmarks.serving import serve_until_killed
 
 COMMAND = "!floor"
 ANSWER = "floor"
@@ -45,7 +45,6 @@ class BareService:
             web.put("/_matrix/app/v1/transactions/{txn_id}", self._transaction),
             web.post("/livekit/webhook", self._webhook),
             web.post("/card", self._card),
-            web.get("/health", self._health),
         ]
 
     async def register(self) -> None:
@@ -78,9 +77,6 @@ class BareService:
         self._cards[wanted["sfu_room"]] = wanted["room_id"], sent["event_id"]
         return web.Response()
 
-    async def _health(self, _request: web.Request) -> web.Response:
-        return web.Response()
-
     async def _send(self, room_id: str, content: dict[str, Any]) -> dict[str, Any]:
         path = f"/rooms/{quote(room_id)}/send/m.room.message/{next(self._numbers)}"
         return await self._ask("PUT", path, content)
@@ -108,10 +104,7 @@ async def serve(port: int, known: Registration, homeserver_url: str) -> None:
         await service.register()
         application = web.Application()
         application.add_routes(service.routes())
-        runner = web.AppRunner(application, access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, HOST, port).start()
-        await asyncio.Event().wait()
+        await serve_until_killed(application, port)
 
 
 if __name__ == "__main__":

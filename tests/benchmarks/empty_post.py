@@ -8,7 +8,7 @@ import sys
 import uvloop
 from aiohttp import web
 
-from bridge.demo.peers.ports import HOST
+from tests.benchmarks.serving import serve_until_killed
 
 
 async def _answer(_request: web.Request) -> web.Response:
@@ -17,11 +17,8 @@ async def _answer(_request: web.Request) -> web.Response:
 
 async def serve(port: int) -> None:
     application = web.Application()
-    application.add_routes([web.post("/livekit/webhook", _answer), web.get("/health", _answer)])
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, HOST, port).start()
-    await asyncio.Event().wait()
+    application.router.add_post("/livekit/webhook", _answer)
+    await serve_until_killed(application, port)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import uvloop
 from aiohttp import web
 from sqlalchemy.engine import make_url
 
-from bridge.demo.peers.ports import HOST
+from tests.benchmarks.serving import serve_until_killed
 
 OURS = 5
 _TABLE = "CREATE TABLE floor (seq bigserial PRIMARY KEY, event_id text NOT NULL UNIQUE, body text NOT NULL)"
@@ -33,16 +33,9 @@ async def serve(port: int, database_url: str) -> None:
         await connection.execute(_INSERT, ids, [orjson.dumps(event).decode() for event in kept])
         return web.Response(body=b"{}", content_type="application/json")
 
-    async def health(_request: web.Request) -> web.Response:
-        return web.Response()
-
     application = web.Application(client_max_size=2**20)
-    path = "/_matrix/app/v1/transactions/{txn_id}"
-    application.add_routes([web.put(path, take), web.get("/health", health)])
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, HOST, port).start()
-    await asyncio.Event().wait()
+    application.router.add_put("/_matrix/app/v1/transactions/{txn_id}", take)
+    await serve_until_killed(application, port)
 
 
 if __name__ == "__main__":

@@ -18,9 +18,9 @@ from appservice.inbox import Inbox
 from appservice.namespace import Namespace
 from appservice.web import HomeserverFace, Intake, IntakeLimits
 from bridge.commands import grammar
-from bridge.demo.peers.ports import HOST
 from bridge.intake import interest
 from bridge.store.migrate import migrate
+from tests.benchmarks.serving import serve_until_killed
 from tests.benchmarks.traffic import Traffic
 
 HS_TOKEN = "hs-token-of-the-measurement"
@@ -40,20 +40,11 @@ async def serve(port: int, database_url: str) -> None:
     )
     application = web.Application()
     application.add_routes(HomeserverFace(intake, HS_TOKEN, NAMESPACE, _database_away).routes())
-    application.add_routes([web.get("/health", _health)])
-    # As `bridge.app` listens.
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, HOST, port).start()
-    await asyncio.Event().wait()
+    await serve_until_killed(application, port)
 
 
 def _database_away(why: str) -> None:
     raise SystemExit(f"the database of the measurement is away: {why}")
-
-
-async def _health(_request: web.Request) -> web.Response:
-    return web.Response()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -54,12 +54,7 @@ async def test_while_one_replica_is_frozen_or_dead_the_other_works_and_nothing_i
 
 async def freeze(replica: LocalBridge, scene: Scene) -> None:
     """Let one stand still for longer than its lease."""
-    await scene.let_happen()
-    replica.pause()
-    began = time.monotonic()
-    await scene.let_happen()
-    await scene.hush()
-    await scene.settle(TAKEN_OVER_S + MARGIN_S)
+    began = await do_without(replica.pause, scene)
     # It wakes up in the belief that the rooms are still its own.
     await asyncio.sleep(max(0, began + TAKEN_OVER_S - time.monotonic()))
     await scene.let_happen()
@@ -72,13 +67,19 @@ async def freeze(replica: LocalBridge, scene: Scene) -> None:
 
 async def kill(replica: LocalBridge, scene: Scene) -> float:
     """Kill one, and start it again; answers how long it took until all was answered, seconds."""
-    await scene.let_happen()
-    replica.kill()
-    began = time.monotonic()
-    await scene.let_happen()
-    await scene.hush()
-    await scene.settle(TAKEN_OVER_S + MARGIN_S)
+    began = await do_without(replica.kill, scene)
     took_s = time.monotonic() - began
     await scene.cards_come_right()
     await replica.start()
     return took_s
+
+
+async def do_without(taken_away: Callable[[], object], scene: Scene) -> float:
+    """Take one away while much happens, until the other has answered everything; answers when that began."""
+    await scene.let_happen()
+    taken_away()
+    began = time.monotonic()
+    await scene.let_happen()
+    await scene.hush()
+    await scene.settle(TAKEN_OVER_S + MARGIN_S)
+    return began
