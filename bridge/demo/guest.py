@@ -11,7 +11,8 @@ import logging
 import math
 import secrets
 import sys
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -110,7 +111,9 @@ class Guest:
         self._tasks: set[asyncio.Task[None]] = set()
         self._more = asyncio.Event()
         self._disconnected = asyncio.Event()
+        self._moved = asyncio.Event()
         self._room.on("track_subscribed", self._listen)
+        self._room.on("reconnected", self._moved.set)
         self._room.on("disconnected", lambda reason: self._disconnected.set())
 
     @classmethod
@@ -162,6 +165,21 @@ class Guest:
         """
         async with asyncio.timeout(timeout):
             await self._disconnected.wait()
+
+    @asynccontextmanager
+    async def moved(self, timeout: float = 30) -> AsyncIterator[None]:
+        """Wait at the end of the block until they have connected anew, as who is moved does.
+
+        Raises:
+            TimeoutError: They did not within ``timeout`` seconds.
+        """
+        self._moved.clear()
+        yield
+        try:
+            async with asyncio.timeout(timeout):
+                await self._moved.wait()
+        except TimeoutError:
+            raise TimeoutError(f"{self.name} did not connect anew") from None
 
     async def wait_for_media(self, sender: str, frames: int = 20, timeout: float = 60) -> Received:
         """Wait until so many audible and so many video frames have come from one sender, from now on.

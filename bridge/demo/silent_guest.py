@@ -16,13 +16,29 @@ _HANGS_UP_WITHIN_S = 10
 
 
 async def hang_up(room: rtc.Room) -> None:
-    """End a connection. Nothing happens when that has been done.
+    """End a connection, once it is not being made anew. Nothing happens when that has been done.
 
-    Asked in the middle of a reconnection, the SDK sometimes does so but never says that it has.
+    Asked in the middle of a reconnection, the SDK may never say that it has disconnected, or
+    end the whole process: it publishes again what it is taking down.
     """
     with suppress(TimeoutError):
         async with asyncio.timeout(_HANGS_UP_WITHIN_S):
+            await _reconnected(room)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_HANGS_UP_WITHIN_S):
             await room.disconnect()
+
+
+async def _reconnected(room: rtc.Room) -> None:
+    through = asyncio.Event()
+
+    def changed(state: rtc.ConnectionState.ValueType) -> None:
+        if state != rtc.ConnectionState.CONN_RECONNECTING:
+            through.set()
+
+    room.on("connection_state_changed", changed)
+    changed(room.connection_state)
+    await through.wait()
 
 
 class SilentGuest:

@@ -245,7 +245,8 @@ class Performance:
 
     async def end(self) -> None:
         """Alice types !visio fin"""
-        card = await self._type_end()
+        async with self._inside[ALICE].moved():
+            card = await self._type_end()
         await self._inside[DENIS].wait_until_disconnected()
         say(f"        {DENIS} is out of the meeting")
         _require(card.call["url"] is None, "the ended card still has its link")
@@ -259,16 +260,20 @@ class Performance:
 
     async def move(self) -> None:
         """Alice types !visio during the native call, which moves into the new meeting"""
-        await self._type(f"!visio {SUBJECT}")
-        await self.cards.wait_for(lambda card: card.names == {ALICE, BOB})
+        async with self._inside[ALICE].moved(), self._inside[BOB].moved():
+            await self._type(f"!visio {SUBJECT}")
+            await self.cards.wait_for(lambda card: card.names == {ALICE, BOB})
         denis = await self._join_by_link(DENIS)
         await self.cards.wait_for(lambda card: card.names == {ALICE, BOB, DENIS})
         for name in (ALICE, BOB):
             await self._meet(denis, self._inside[name])
 
     async def hang_up(self) -> None:
-        """Alice types !visio fin, and she and Bob hang up"""
-        await self._type_end()
+        """Alice types !visio fin; she and Bob are in their native call again, and hang up"""
+        alice, bob = self._inside[ALICE], self._inside[BOB]
+        async with alice.moved(), bob.moved():
+            await self._type_end()
+        await self._meet(alice, bob)
         await self._guests.aclose()
         try:
             await self._stage.alice.wait_until(lambda: not self._callers())

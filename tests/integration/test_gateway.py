@@ -194,6 +194,23 @@ async def test_who_is_moved_alone_leaves_no_frozen_picture_behind(
         await alice.noticed("reconnected")
 
 
+async def test_who_hangs_up_in_the_middle_of_being_moved_is_in_neither_room(
+    face: Face, alice: Person, visio: Person, room: str, sfu: Sfu
+) -> None:
+    await visio.hears(ALICE)
+    face.router.room = f"{room}-next"
+    moving = asyncio.create_task(face.gateway.move(face.gateway.connections()))
+    await alice.noticed("reconnecting")
+    await alice.leave()
+    await moving
+    await visio.sees()
+
+    async def nobody_there() -> bool:
+        return not await sfu.participants(f"{room}-next")
+
+    await until(nobody_there)
+
+
 async def test_somebody_gets_another_identity_in_the_middle_of_a_call(
     face: Face, alice: Person, room: str, marie: str, ghost: str
 ) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from livekit import rtc
 
+from bridge.demo.silent_guest import hang_up
 from tests.support.waiting import until
 
 _RATE, _SAMPLES = 48_000, 480
@@ -89,7 +90,7 @@ class Person:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.room.disconnect()
+        await hang_up(self.room)
 
     def _notice(self, event: str, who: rtc.RemoteParticipant) -> None:
         self.events.append((event, who.identity))
