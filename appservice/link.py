@@ -37,7 +37,11 @@ _BEFORE_THE_START_MS = 15 * 60_000
 
 _AGAIN_S = 5.0
 """How long after it was asked to send what it holds the rooms are read once more, seconds: it may have left a
-transaction behind as it ended its back-off. What leaves a gap meanwhile is found then, too."""
+transaction behind as it ended its back-off."""
+
+_GAPS = 5
+"""How many gaps are looked into until then. Whose ids leave more of them does not number as Synapse does, and
+reading at each of its transactions would help nobody."""
 
 _ROOMS_AFTER_AN_OUTAGE = 500
 _ROOMS_AT_THE_START = 100
@@ -107,7 +111,7 @@ class Link:
         self._missed: _Missed | None = None
         self._is_alone = is_alone
         self._gaps = Gaps()
-        self._gap_is_seen_to = False
+        self._gaps_seen_to = 0
         self._again: asyncio.TimerHandle | None = None
         self._reading = asyncio.Lock()
         self._caught_up = asyncio.Event()
@@ -141,12 +145,9 @@ class Link:
         An outage may have cost what people wrote before it; what it pushes after the outage waits a little
         for that to be read, so that the order of a room stays. So does what comes after a gap.
         """
-        if self._gaps.before(txn_id) and self._is_alone() and not self._gap_is_seen_to:
+        if self._gaps.before(txn_id) and self._is_alone() and self._gaps_seen_to < _GAPS:
             log.info("homeserver.passed_a_transaction_over", before=txn_id)
-            self._gap_is_seen_to = True
-            self._missed = self._missed or self._left_behind(_ROOMS_AFTER_AN_OUTAGE)
-            self._caught_up.clear()
-            self.make_good_soon()
+            self._see_to_a_gap()
         if self._caught_up.is_set():
             return
         self.gate.hurry()  # whoever sends transactions is there
@@ -155,11 +156,18 @@ class Link:
                 await self._caught_up.wait()
         self._caught_up.set()  # one wait for each outage: it may be able to reach us, and not we it
 
+    def _see_to_a_gap(self) -> None:
+        self._gaps_seen_to += 1
+        self._has_missed(_ROOMS_AFTER_AN_OUTAGE)
+        self._caught_up.clear()
+        if self._gaps_seen_to == 1:
+            self.make_good_soon()
+        elif self.gate.is_open:  # if not, it happens when it answers
+            # Without asking it to send: that may have it leave the next one behind.
+            self._soon(self._read_before_what_follows())
+
     def _went_away(self) -> None:
-        since = self._clock() - _BEFORE_AN_OUTAGE_MS
-        if self._missed is not None:
-            since = min(since, self._missed.since)
-        self._missed = _Missed(since, _ROOMS_AFTER_AN_OUTAGE)
+        self._has_missed(_ROOMS_AFTER_AN_OUTAGE)
         self._caught_up.clear()
 
     async def _make_good(self) -> None:
@@ -178,8 +186,8 @@ class Link:
 
     def _read_again(self) -> None:
         self._again = None
-        self._gap_is_seen_to = False
-        self._missed = self._missed or self._left_behind(_ROOMS_AT_THE_START)
+        self._gaps_seen_to = 0
+        self._has_missed(_ROOMS_AT_THE_START)
         if self.gate.is_open:  # if not, it happens when it answers
             self._soon(self._read_in_passing())
 
@@ -190,13 +198,22 @@ class Link:
         except HomeserverUnreachable as error:
             self.gate.close(str(error))
 
+    async def _read_before_what_follows(self) -> None:
+        await self._read_in_passing()
+        if self.gate.is_open:
+            self._caught_up.set()
+
     def _not_again(self) -> None:
         if self._again is not None:
             self._again.cancel()
             self._again = None
 
-    def _left_behind(self, rooms: int) -> _Missed:
-        return _Missed(self._clock() - _BEFORE_AN_OUTAGE_MS, rooms)
+    def _has_missed(self, rooms: int) -> None:
+        """There is something to read, even if a reading is on its way: it may be past that room already."""
+        since = self._clock() - _BEFORE_AN_OUTAGE_MS
+        if self._missed is not None:
+            since, rooms = min(since, self._missed.since), max(rooms, self._missed.rooms)
+        self._missed = _Missed(since, rooms)
 
     async def _read(self) -> None:
         async with self._reading:
