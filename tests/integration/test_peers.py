@@ -40,6 +40,28 @@ class Sleeper(Peer):
         return len(guard.descendants(self.pid)) > 1
 
 
+class Counter(Peer):
+    """Counts in a file, in a thread beside its main one, as fast as it can."""
+
+    def command(self) -> list[str]:
+        program = (
+            "import os, threading\n"
+            "def count():\n"
+            "    file = os.open('count', os.O_CREAT | os.O_WRONLY)\n"
+            "    for number in range(1, 10**12):\n"
+            "        os.pwrite(file, number.to_bytes(8, 'little'), 0)\n"
+            "threading.Thread(target=count, daemon=True).start()\n"
+            "threading.Event().wait()\n"
+        )
+        return [sys.executable, "-c", program]
+
+    def count(self) -> int:
+        return int.from_bytes((self.folder / "count").read_bytes(), "little")
+
+    async def answers(self) -> bool:
+        return self.count() > 0
+
+
 class Broken(Peer):
     """Ends by itself."""
 
@@ -67,6 +89,17 @@ async def test_a_server_that_ends_takes_its_children_with_it(tmp_path: Path, end
 async def test_a_server_that_ends_by_itself_says_why_in_its_last_words(tmp_path: Path) -> None:
     with pytest.raises(PeerFailed, match="the port is taken"):
         await Broken("broken", tmp_path).start()
+
+
+async def test_a_server_that_is_paused_does_nothing_more_from_then_on(tmp_path: Path) -> None:
+    async with Counter("counter", tmp_path) as peer:
+        for _ in range(50):
+            peer.pause()
+            counted = peer.count()
+            await asyncio.sleep(0.001)
+            assert peer.count() == counted
+            peer.resume()
+            await until(lambda before=counted: peer.count() > before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

@@ -11,9 +11,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
+
+_POLL = 0.001
+"""How often it is looked whether somebody stands still, seconds."""
 
 _running: subprocess.Popen[str] | None = None
 _owner = 0
@@ -55,6 +59,27 @@ def signal_all(pids: Iterable[int], number: signal.Signals) -> None:
     for each in pids:
         with suppress(ProcessLookupError):
             os.kill(each, number)
+
+
+def freeze_all(pids: Collection[int]) -> None:
+    """Stop processes where they are, and return when they stand still; ``SIGCONT`` lets them go on.
+
+    The signal alone is not enough: a thread that runs on another processor goes on until it next enters the
+    kernel, which is time enough for an answer.
+    """
+    signal_all(pids, signal.SIGSTOP)
+    while not all(_stands_still(each) for each in pids):
+        time.sleep(_POLL)
+
+
+def _stands_still(pid: int) -> bool:
+    """Whether no thread of it runs. What is gone stands still, too."""
+    for thread in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with suppress(OSError):
+            state, *_ = thread.read_text().rpartition(")")[2].split()
+            if state not in "TtZX":  # stopped, traced, ended
+                return False
+    return True
 
 
 def kill_all(pid: int) -> None:

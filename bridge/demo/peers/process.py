@@ -189,8 +189,8 @@ class Peer(ABC):
         return code
 
     def pause(self) -> None:
-        """Freeze the process: connections stay open, nothing is answered."""
-        guard.signal_all(guard.descendants(self.pid), signal.SIGSTOP)
+        """Freeze the process: connections stay open, and nothing is answered from the return of this on."""
+        guard.freeze_all(guard.descendants(self.pid))
 
     def resume(self) -> None:
         """Let a frozen process go on. No effect on one that is not frozen."""
