@@ -82,7 +82,7 @@ def _url(value: str, schemes: tuple[str, ...], what: str, *, swap: dict[str, str
     example = f"{schemes[-1]}://… (or {schemes[0]}://…)"
     parts = split_url(value)
     if parts is None or parts.scheme not in (*schemes, *swap):
-        if re.fullmatch(r"[A-Za-z0-9.-]+(:\d+)?(/.*)?", value):
+        if re.fullmatch(r"[A-Za-z0-9.-]+(:\d+)?(/(?!/).*)?", value):
             example = f"{schemes[-1]}://{value}"
         raise Wrong(f"“{_without_password(value)}” is not {what}", example)
     if parts.username is not None or parts.password is not None:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -46,6 +46,7 @@ _WRONG = {
     "int_parsing": "is not a whole number",
     "int_type": "is not a whole number",
     "int_from_float": "is not a whole number",
+    "finite_number": "is not a whole number",
     "bool_parsing": "is neither true nor false",
     "bool_type": "is neither true nor false",
     "list_type": "is not a list",
@@ -60,6 +61,7 @@ _WRITE = {
     "int_parsing": "a whole number",
     "int_type": "a whole number",
     "int_from_float": "a whole number",
+    "finite_number": "a whole number",
     "bool_parsing": "true or false",
     "bool_type": "true or false",
     "greater_than_equal": "{ge} or more",
@@ -76,13 +78,29 @@ def _write(error: ErrorDetails, field: FieldInfo | None, place: list[Any]) -> st
         listed = f"one of: {', '.join(words)}"
         return f"{close[0]} ({listed})" if close else listed
     if error["type"] == "string_type" and not isinstance(given, dict | list):
-        secret = field is not None and is_secret(field)
-        return "it in quotation marks" if secret else f'"{given}" (in quotation marks)'
+        return _as_text(given, field, place)
     if error["type"] == "model_type" and field is not None and (model := model_of(field)) is not None:
         return f"“{place[-1]}:” alone, and below it, indented: {', '.join(model.model_fields)}"
     if error["type"] in _WRITE:
         return _WRITE[error["type"]].format(**context)
     return _example(field, place)
+
+
+def _as_text(given: object, field: FieldInfo | None, place: list[Any]) -> str:
+    """What to write where text belongs and YAML read something else: a number, or ``no`` as false."""
+    if isinstance(given, bool) or (field is not None and is_secret(field)):
+        quoted = "it in quotation marks"  # how it was spelled is not known any more, or is a secret
+    else:
+        quoted = f'"{given}" (in quotation marks)'
+    try:
+        TypeAdapter(field.rebuild_annotation() if field is not None else str).validate_python(str(given))
+    except ValidationError as error:
+        # Text, but still not what may stand there: quotation marks alone would only lead to the next problem.
+        if field is not None and field.examples:
+            return _example(field, place)
+        cause = error.errors()[0].get("ctx", {}).get("error")
+        return cause.write if isinstance(cause, Wrong) else quoted
+    return quoted
 
 
 def _words(context: Mapping[str, Any]) -> list[str]:

@@ -31,6 +31,7 @@ def test_what_is_no_address_to_listen_on_is_refused(written: object) -> None:
         (values.http_url, "wss://sfu.example.org/", "https://sfu.example.org"),
         (values.http_url, "https://u:p@example.org", "the URL without them"),
         (values.http_url, "https://example.org/a?b=c#d", "https://example.org/a"),
+        (values.http_url, "http//example.org", "https://… (or http://…)"),
         (values.http_url, "ftp://example.org", "https://… (or http://…)"),
         (values.http_url, "https://", "https://… (or http://…)"),
         (values.websocket_url, "https://sfu.example.org", "wss://sfu.example.org"),
