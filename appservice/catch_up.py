@@ -133,7 +133,13 @@ class CatchUp:
                 for row in await connection.execute(states)
                 if "m.room.encryption" in orjson.loads(row.state)
             }
-        return [(row.room_id, row.fetched_ts) for row in found if row.room_id not in encrypted]
+        now = self._clock()
+        # What was read in the future was read before the clock was set back: it says nothing of when.
+        return [
+            (row.room_id, row.fetched_ts if row.fetched_ts <= now else 0)
+            for row in found
+            if row.room_id not in encrypted
+        ]
 
     async def _read(self, room_id: str, since: int) -> int:
         """Take in what a room has to tell; answers how much of it is new."""

@@ -6,6 +6,7 @@ Paths come from mautrix's builder. Sending is ours: mautrix's ``HTTPAPI`` logs r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,9 @@ Json = dict[str, Any]
 
 V3 = PathBuilder("_matrix/client/v3")
 V1 = PathBuilder("_matrix/client/v1")
+
+LONGEST_RETRY_AFTER_MS = 3_600_000
+"""A room waits as it is told to, but an hour at most: a wrong number must not silence it for good."""
 
 _ANONYMOUS = {"Content-Type": "application/json"}
 
@@ -40,9 +44,9 @@ def _retry_after(body: Mapping[str, Any], header: str | None) -> int:
     """How long to wait, milliseconds: the older field is finer than the newer header, so it goes first."""
     value = body.get("retry_after_ms")
     if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
-        return int(value)
-    if header is not None and header.strip().isdigit():
-        return int(header) * 1000
+        return int(min(value, LONGEST_RETRY_AFTER_MS))
+    if header is not None and re.fullmatch(r"\s*[0-9]{1,9}\s*", header):
+        return min(int(header) * 1000, LONGEST_RETRY_AFTER_MS)
     return 5000
 
 
@@ -90,7 +94,10 @@ class Client:
         data = orjson.dumps(body or {}) if method != "GET" else None
         try:
             headers = _ANONYMOUS if anonymous else self._headers
-            async with self._session.request(method, url, data=data, headers=headers) as response:
+            # Not after a redirection: a PUT would become a GET, and our token would go where nobody named.
+            async with self._session.request(
+                method, url, data=data, headers=headers, allow_redirects=False
+            ) as response:
                 raw = await response.read()
                 try:
                     answer = orjson.loads(raw)

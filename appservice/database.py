@@ -21,7 +21,7 @@ from typing import Any
 import aiosqlite
 import asyncpg
 from sqlalchemy import event, exc, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
@@ -33,9 +33,32 @@ class DatabaseInUse(Exception):
     """
 
 
-# SQLSTATE classes that mean "the server is away or going away": 08 connection, 53 resources, 57P operator
-# intervention (shutdown, crash, starting up), 25006 read only, as after a failover.
-_OUTAGE_STATES = ("08", "53", "57P", "25006")
+class DatabaseIsReadOnly(Exception):
+    """PostgreSQL answers, but takes nothing in: a standby, or a server that somebody has frozen.
+
+    Attributes:
+        advice: What the administrator can do.
+    """
+
+    advice = (
+        "It can be read, but not written. Look whether database.url leads to a standby,"
+        " and whether default_transaction_read_only is on."
+    )
+
+    def __init__(self) -> None:
+        super().__init__(self.advice)
+
+
+_READ_ONLY = "25006"
+"""SQLSTATE ``read_only_sql_transaction``."""
+
+_NO_TRANSACTION = "25P01"
+"""SQLSTATE ``no_active_sql_transaction``."""
+
+# SQLSTATEs, or their beginnings, that say nothing of the statement. The server is away or going away: 08
+# connection, 53 resources, 57P operator intervention (shutdown, crash, starting up), 58 its disk; it is read
+# only; or others were in the way: 40 serialization and deadlock, 55P03 a lock, 57014 a time-out.
+_OUTAGE_STATES = ("08", "40", "53", "55P03", "57014", "57P", "58", _READ_ONLY)
 # SQLite says OperationalError for a mistake in a statement too; only these mean the file or its disk.
 _OUTAGE_CODES = frozenset(
     {
@@ -61,8 +84,10 @@ def is_outage(error: BaseException) -> bool:
     if isinstance(error, asyncpg.InterfaceError):
         # "The connection is closed"; those that are values too say that an argument is of the wrong type.
         return not isinstance(error, ValueError)
-    # Connecting fails with the operating system's errors, unwrapped.
-    return isinstance(error, exc.TimeoutError | OSError)
+    # Connecting fails with the operating system's errors, unwrapped; asyncpg has an error of its own for a
+    # connection that was cut where it did not expect it.
+    away = (exc.TimeoutError, OSError, asyncpg.InternalClientError, DatabaseIsReadOnly)
+    return isinstance(error, away)
 
 
 _LAST_WORD_S = 2.0
@@ -106,6 +131,7 @@ class Database:
                 hide_parameters=True,
                 connect_args={"timeout": 5, "command_timeout": 30},
             )
+            _prepare_postgres(engine)
             reading = engine.execution_options(isolation_level="AUTOCOMMIT")
             return cls(engine, is_postgres=True, _reading=reading)
         lock = _lock_beside(parsed.database) if exclusive and parsed.database else None
@@ -200,16 +226,20 @@ class Database:
             await cursor.close()
 
     async def ping(self, timeout: float = 3.0) -> None:
-        """Ask the database for one row; see with SQLite that the file can be written, too.
+        """See whether the database answers and can be written.
 
         Raises:
+            DatabaseIsReadOnly: PostgreSQL answers, but takes nothing in.
             Exception: whatever the driver says; `is_outage` tells what it means.
         """
         # A full disk still answers questions. This number is nobody's; writing it writes a page.
-        question = "SELECT 1" if self.is_postgres else "PRAGMA user_version = 0"
-        async with asyncio.timeout(timeout):
-            async with self.engine.begin() as connection:
-                await connection.execute(text(question))
+        question = "SHOW transaction_read_only" if self.is_postgres else "PRAGMA user_version = 0"
+        async with asyncio.timeout(timeout), self.engine.begin() as connection:
+            answer = await connection.execute(text(question))
+            if self.is_postgres and answer.scalar_one() == "on":
+                # The next connection may lead to the server that has taken over.
+                await connection.invalidate()
+                raise DatabaseIsReadOnly
 
 
 def _private_file(path: str, *, create: bool) -> None:
@@ -230,6 +260,16 @@ def _lock_beside(path: str | None) -> int:
         os.close(handle)
         raise DatabaseInUse(f"{path} is in use by another process") from None
     return handle
+
+
+def _prepare_postgres(engine: AsyncEngine) -> None:
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def on_error(context: ExceptionContext) -> None:
+        # Such a connection would be kept in the pool, and fail, for as long as it lives: to what is a standby
+        # since a failover, where a new one leads to the server that has taken over; and one whose BEGIN was
+        # cancelled, of which asyncpg goes on to think that it is in a transaction.
+        if getattr(context.original_exception, "sqlstate", None) in (_READ_ONLY, _NO_TRANSACTION):
+            context.is_disconnect = True
 
 
 def _prepare_sqlite(engine: AsyncEngine) -> None:

@@ -45,7 +45,7 @@ async def _bring(actors: Actors, user_id: str, display_name: str, room_id: str) 
     try:
         await ghost.send_state(room_id, _MEMBER, user_id, content)
     except MatrixError as error:
-        if error.status != 403:
+        if error.status != 403 or error.is_foreign:
             raise
         await actors.bot.invite(room_id, user_id)
         await ghost.send_state(room_id, _MEMBER, user_id, content)

@@ -131,7 +131,7 @@ class Intent:
             path = V3.rooms[room_id].state[event_type][state_key]
             return await self._request("GET", path, query={"format": "event"})
         except MatrixError as error:
-            if error.status == 404:
+            if error.status == 404 and not error.is_foreign:
                 return None
             raise
 

@@ -45,6 +45,8 @@ log = structlog.get_logger()
 _LONGEST_WAIT_MS = 60_000
 _LONGEST_OUTAGE_WAIT_MS = 8_000
 _REFUSAL_ATTEMPTS = 3
+_FOREIGN_ATTEMPTS = 30
+"""How often a write is tried, over four minutes, that never reaches a homeserver which answers others."""
 
 
 class Refusals(Protocol):
@@ -181,6 +183,9 @@ class Sender(RoomWork):
         return None
 
     async def _failed(self, row: Row[Any], operation: Operation, error: MatrixError) -> int | None:
+        if error.is_foreign and row.attempts >= _FOREIGN_ATTEMPTS:
+            # The gate has opened after each of them: something in the way objects to this one write.
+            return await self._refuse(row, operation, error)
         if error.is_outage or error.status == 401:
             # A token that the homeserver does not know is an installation that is being changed, not a
             # reason to lose what waits.

@@ -194,8 +194,10 @@ class Worker(RoomWork):
 
     def _follow(self, facts: RoomFacts, event: Event) -> RoomFacts:
         """The facts after an event: state that is cached, and where the bot stands."""
-        if facts.fetched_ts is not None and facts.fetched_ts >= event.received_ts:
-            return facts  # read from the homeserver after it had sent us this event
+        if facts.fetched_ts is not None and event.received_ts <= facts.fetched_ts <= self._clock():
+            # Read from the homeserver after it had sent us this event. (What was read in the future was read
+            # before the clock was set back.)
+            return facts
         if event.type == "m.room.member" and event.state_key == self._actors.bot.user_id:
             return _follow_bot(facts, event)
         if facts.fetched_ts is None and facts.membership == "leave":

@@ -1,9 +1,10 @@
-"""Small questions to the homeserver, the SFU and Visio, whose refusals come with advice for the admin."""
+"""Small questions to the database and to our peers, whose refusals come with advice for the admin."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from appservice.database import DatabaseIsReadOnly
 from appservice.errors import MatrixError
 from bridge.calls.ports import ProviderFailure
 from bridge.health import Probe, Refuses
@@ -13,6 +14,22 @@ from bridge.sfu.twirp import SfuRefused
 
 _WELL_FRESH_MS = 60_000
 _ILL_FRESH_MS = 5_000
+
+
+def database_check(ping: Callable[[], Awaitable[None]]) -> Probe:
+    """See whether the database can be used.
+
+    Args:
+        ping: Raises when it cannot; `DatabaseIsReadOnly` when it answers all the same.
+    """
+
+    async def check() -> None:
+        try:
+            await ping()
+        except DatabaseIsReadOnly as error:
+            raise Refuses(error.advice) from error
+
+    return check
 
 
 def homeserver_check(whoami: Callable[[], Awaitable[str]], bot_id: str) -> Probe:
@@ -27,7 +44,7 @@ def homeserver_check(whoami: Callable[[], Awaitable[str]], bot_id: str) -> Probe
         try:
             found = await whoami()
         except MatrixError as error:
-            if error.can_heal:
+            if error.can_heal and not error.is_foreign:
                 raise
             raise Refuses(_advice(error)) from error
         if found != bot_id:
@@ -69,7 +86,7 @@ def transports_check(ask: Callable[[], Awaitable[Advertised]], service_url: str)
         try:
             wrong = transports.judged(await ask(), service_url)
         except MatrixError as error:
-            if error.can_heal:
+            if error.can_heal and not error.is_foreign:
                 raise
             raise Refuses(_advice(error)) from error
         if wrong is not None:

@@ -44,7 +44,13 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, Any]:
     return loader.construct_mapping(node, deep=True)
 
 
+def _as_written(loader: _Loader, node: yaml.ScalarNode) -> str:
+    return str(loader.construct_scalar(node))
+
+
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+# No setting is a date, and one that does not exist would end the reading.
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _as_written)
 
 
 def read_yaml(path: Path, problems: list[Problem]) -> Tree:
@@ -62,6 +68,10 @@ def read_yaml(path: Path, problems: list[Problem]) -> Tree:
         problems.append(Problem(where, *_in_plain_words(error)))
     except (UnicodeDecodeError, yaml.YAMLError):
         problems.append(Problem(str(path), "is not UTF-8 text", "plain text in UTF-8"))
+    except ValueError:
+        problems.append(Problem(str(path), "holds a number that is too long to be read", "a shorter one"))
+    except RecursionError:
+        problems.append(Problem(str(path), "is nested too deeply", "sections, and settings below them"))
     else:
         if tree is None or isinstance(tree, dict):
             return _pruned(tree or {})
@@ -182,7 +192,7 @@ def _read_secret(folder: Path, path: object, key: str, problems: list[Problem]) 
         problems.append(Problem(key, "is not a path", "the path of a file that holds the secret alone"))
         return None
     try:
-        secret = (folder / path).read_text(encoding="utf-8").strip()
+        secret = (folder / path).read_text(encoding="utf-8-sig").strip()
     except (OSError, ValueError) as error:
         # A ValueError is a file that is not UTF-8, or a path with a NUL in it.
         reason = error.strerror if isinstance(error, OSError) else "it is not text"

@@ -18,7 +18,7 @@ from bridge.calls.lifecycle import resumable
 from bridge.health import Health, Probe
 from bridge.keeper.watch import Watch
 from bridge.metrics import instrument
-from bridge.peer_checks import homeserver_check, sfu_check, transports_check, visio_check
+from bridge.peer_checks import database_check, homeserver_check, sfu_check, transports_check, visio_check
 from bridge.providers.livekit import LivekitProvider, sfu_room_of
 from bridge.rtc.gateway import Gateway
 from bridge.rtc.transports import advertised
@@ -61,7 +61,7 @@ def internal_face(
         orphans=lambda: meetings.orphans.count + keeping.reconciler.opening.unlinked,
         gateway=gateway,
     )
-    health = Health(runtime.database.ping, _peers(settings, runtime, meetings), registry)
+    health = Health(database_check(runtime.database.ping), _peers(settings, runtime, meetings), registry)
     face = web.Application()
     face.add_routes([*runtime.face.routes(), *health.routes()])
     if receiver is not None:

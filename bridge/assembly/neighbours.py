@@ -65,6 +65,7 @@ async def _open_database(settings: Settings, stack: contextlib.AsyncExitStack) -
     told = False
     while True:
         try:
+            await database.ping()
             await migrate(database)
         except Exception as error:
             if not is_outage(error):

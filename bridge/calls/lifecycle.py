@@ -87,6 +87,9 @@ def _advance_open(call: Call, now: int, timings: Timings) -> Call:
         return end(call, now, EndReason.TIMEOUT) if now >= call.started_ts + timings.unseen_ms else call
     if call.visible:
         first = min(p.joined_ts for p in call.visible)
+        if not call.adopted:
+            # The SFU's clock may be behind ours, and nobody was in before the meeting was.
+            first = max(first, call.started_ts)
         return call.but(state=CallState.ACTIVE, first_join_ts=first, empty_since_ts=None)
     if call.stale_since_ts is None and now >= call.started_ts + timings.open_timeout_ms:
         return end(call, now, EndReason.TIMEOUT)

@@ -70,6 +70,15 @@ def error(status: int, errcode: str = "M_UNKNOWN", **fields: object) -> Misbehav
     return answer
 
 
+def foreign(status: int, **headers: str) -> Misbehaviour:
+    """Answer as a proxy does that has lost sight of the homeserver, and do nothing."""
+
+    async def answer(_server: FakeHomeserver, _asked: Asked, _do: Callable[[], web.Response]) -> web.Response:
+        return web.Response(status=status, text=f"{status} page not found", headers=headers)
+
+    return answer
+
+
 async def cut(server: FakeHomeserver, asked: Asked, do: Callable[[], web.Response]) -> web.Response:
     """Break the connection and do nothing."""
     raise _Cut

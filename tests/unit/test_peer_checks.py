@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from appservice.database import DatabaseIsReadOnly
 from appservice.errors import HomeserverUnreachable, MatrixError
 from bridge.calls.ports import ProviderFailure, SfuUnreachable
 from bridge.health import Refuses
-from bridge.peer_checks import homeserver_check, sfu_check, transports_check, visio_check
+from bridge.peer_checks import database_check, homeserver_check, sfu_check, transports_check, visio_check
 from bridge.rtc.transports import Advertised
 from bridge.sfu.twirp import SfuRefused
 
@@ -27,6 +28,15 @@ async def asked_sfu(answer: Exception | None) -> None:
             raise answer
 
     await sfu_check(ask)()
+
+
+async def test_a_database_that_can_only_be_read_refuses_us() -> None:
+    async def ping() -> None:
+        raise DatabaseIsReadOnly
+
+    with pytest.raises(Refuses) as refused:
+        await database_check(ping)()
+    assert "database.url" in refused.value.advice
 
 
 async def test_peers_that_answer_are_fine() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from appservice import catch_up as module
+from appservice.clock import wall_clock
 from tests.support.application import BOT, ROOM, Service, event, membership, service
 from tests.support.fake_homeserver import FakeHomeserver, Hold, Rule, cut, error
 from tests.support.waiting import until
@@ -88,6 +89,18 @@ async def test_what_is_old_from_before_we_came_or_from_the_future_is_left(
         await outage(one, homeserver)
         assert homeserver.count("messages", ROOM) == 1
         assert len(one.app.handled) == 1
+
+
+async def test_what_was_lost_is_read_though_the_clock_was_set_back(
+    sqlite_url: str, homeserver: FakeHomeserver
+) -> None:
+    ahead = [60 * MINUTE_MS]
+    async with service(sqlite_url, homeserver, clock=lambda: wall_clock() + ahead[0]) as one:
+        await joined(one, homeserver)
+        ahead[0] = 0
+        homeserver.timelines[ROOM] = [lost := written()]
+        await outage(one, homeserver)
+        assert one.app.handled[1:] == [lost["event_id"]]
 
 
 async def test_a_room_that_refuses_or_hangs_does_not_keep_the_others_from_being_read(

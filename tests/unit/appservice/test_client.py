@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from appservice.client import V3, Client
+from appservice.client import LONGEST_RETRY_AFTER_MS, V3, Client
 from appservice.errors import HomeserverUnreachable, MatrixError
 
 
@@ -53,6 +53,11 @@ async def test_a_request_says_who_asks_and_quotes_everything() -> None:
         ({"retry_after_ms": "1"}, None, 5000),
         ({"retry_after_ms": -1}, "soon", 5000),
         ({"retry_after_ms": True}, None, 5000),
+        ({}, "²", 5000),
+        ({}, "9" * 5000, 5000),
+        ({"retry_after_ms": 10**30}, None, LONGEST_RETRY_AFTER_MS),
+        ({"retry_after_ms": 1e300}, None, LONGEST_RETRY_AFTER_MS),
+        ({}, "999999999", LONGEST_RETRY_AFTER_MS),
     ],
 )
 async def test_a_rate_limit_says_how_long_to_wait(
@@ -79,7 +84,14 @@ async def test_a_rate_limit_says_how_long_to_wait(
         (504, "", "", True, True),
         (200, "<html>please log in</html>", "", True, True),
         (200, "[]", "", True, True),
-        (404, "[1]", "", False, False),
+        (400, '{"errcode":"M_BAD_JSON"}', "M_BAD_JSON", False, False),
+        (401, '{"errcode":"M_UNKNOWN_TOKEN"}', "M_UNKNOWN_TOKEN", False, False),
+        (404, '{"errcode":"M_NOT_FOUND"}', "M_NOT_FOUND", False, False),
+        (404, "404 page not found", "", True, True),
+        (404, "[1]", "", True, True),
+        (403, "<html>forbidden</html>", "", True, True),
+        (302, "", "", True, True),
+        (414, "<html>too long</html>", "", False, False),
     ],
 )
 async def test_an_answer_says_whether_to_ask_again(

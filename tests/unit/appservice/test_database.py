@@ -9,11 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 import sqlalchemy as sa
 
 from appservice import tables
-from appservice.database import Database, is_outage
+from appservice.database import Database, DatabaseIsReadOnly, is_outage
 from bridge.demo.peers.postgres import Postgres
 from bridge.store.migrate import migrate
 from tests.support.databases import open_quickly
@@ -54,6 +55,31 @@ async def test_a_mistake_of_ours_is_no_outage(database_url: str, statement: str,
     await database.close()
     assert error is not None
     assert not is_outage(error)
+
+
+@pytest.mark.parametrize(
+    "state", ["08006", "25006", "40001", "40P01", "53100", "55P03", "57014", "57P01", "58030"]
+)
+async def test_what_others_do_to_a_statement_is_no_fault_of_it(postgres_url: str, state: str) -> None:
+    database = Database.open(postgres_url)
+    error = await failure(database, f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{state}'; END $$")
+    await database.close()
+    assert error is not None
+    assert is_outage(error)
+
+
+async def test_a_connection_that_takes_itself_to_be_in_a_transaction_is_not_used_again(
+    postgres_url: str,
+) -> None:
+    # As asyncpg does of one whose BEGIN was cancelled: it then begins with a savepoint for ever.
+    database = Database.open(postgres_url, pool_size=1)
+    with pytest.raises(sa.exc.DBAPIError) as caught:
+        async with database.connect() as connection:
+            await connection.execute(sa.text("SAVEPOINT one"))
+    assert is_outage(caught.value)
+    assert caught.value.connection_invalidated
+    assert await failure(database, "SELECT 1") is None
+    await database.close()
 
 
 async def test_a_server_that_is_away_or_coming_up_is_an_outage_and_heals(
@@ -130,6 +156,29 @@ async def test_whoever_is_cancelled_in_the_middle_leaves_the_file_free(sqlite_ur
     await database.close()
     assert len(rows) % 2 == 0
     assert len(rows) >= 2 * kept.count(None)
+
+
+async def test_a_database_that_takes_nothing_in_is_not_usable_and_heals(postgres_url: str) -> None:
+    admin = await asyncpg.connect(postgres_url.replace("+asyncpg", ""))
+    name = await admin.fetchval("SELECT current_database()")
+    write = "CREATE TABLE things (thing int)"
+    # New connections are read only, as to a standby, and stay so.
+    await admin.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    database = Database.open(postgres_url)
+    for _ in range(2):
+        with pytest.raises(DatabaseIsReadOnly, match="standby"):
+            await database.ping()
+        error = await failure(database, write)
+        assert error is not None
+        assert is_outage(error)
+    assert await failure(database, "SELECT 1") is None
+    # Another server has taken over, or this one writes again: with whatever was connected before, too.
+    await admin.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+    await failure(database, write)
+    assert await failure(database, write) is None
+    await database.ping()
+    await database.close()
+    await admin.close()
 
 
 async def test_erased_content_cannot_be_read_in_the_file(sqlite_url: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import structlog.testing
 
-from appservice import tables
+from appservice import sender, tables
 from appservice.intents import DEVICE_ID
 from appservice.operations import (
     Join,
@@ -19,7 +19,7 @@ from appservice.operations import (
 from appservice.sender import SenderLimits
 from appservice.unit_of_work import UnitOfWork
 from tests.support.application import BOT, ROOM, App, event, membership, nothing, service
-from tests.support.fake_homeserver import FakeHomeserver, Hold, cut, do_and_cut, error
+from tests.support.fake_homeserver import FakeHomeserver, Hold, cut, do_and_cut, error, foreign
 from tests.support.waiting import until
 from tests.unit.appservice.writing import OTHER, card, say, write_all
 
@@ -230,6 +230,30 @@ async def test_an_answer_that_is_not_the_homeservers_is_not_taken_for_success(
         await write_all(one, "a")
         await one.idle()
         assert homeserver.texts(ROOM) == ["a"]
+
+
+@pytest.mark.parametrize("status", [302, 400, 403, 404, 410])
+async def test_a_proxy_that_has_lost_sight_of_the_homeserver_costs_nothing(
+    sqlite_url: str, homeserver: FakeHomeserver, status: int
+) -> None:
+    homeserver.misbehave(foreign(status, Location="/elsewhere"), "send", times=2)
+    async with service(sqlite_url, homeserver) as one:
+        await write_all(one, "a", "b")
+        await one.idle()
+        assert homeserver.texts(ROOM) == ["a", "b"]
+        assert one.app.refused == []
+
+
+async def test_a_write_that_a_proxy_never_lets_through_does_not_hold_its_room_for_ever(
+    sqlite_url: str, homeserver: FakeHomeserver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "_FOREIGN_ATTEMPTS", 2)
+    homeserver.misbehave(foreign(403), "send", times=3)
+    async with service(sqlite_url, homeserver) as one:
+        await write_all(one, "a", "b")
+        await one.idle()
+        assert homeserver.texts(ROOM) == ["b"]
+        assert [error.status for _, _, error in one.app.refused] == [403]
 
 
 async def test_a_refused_write_is_gone_and_the_next_rung_comes_in_its_place(

@@ -7,13 +7,14 @@ import pytest
 import sqlalchemy as sa
 
 from appservice import tables
+from appservice.clock import wall_clock
 from appservice.events import Event
 from appservice.operations import SendEvent
 from appservice.rooms import INFINITE_POWER, RoomFacts
 from appservice.unit_of_work import UnitOfWork
 from appservice.worker import WorkerLimits
 from tests.support.application import BOT, ROOM, App, event, membership, service
-from tests.support.fake_homeserver import FakeHomeserver, Hold, cut, error
+from tests.support.fake_homeserver import FakeHomeserver, Hold, cut, error, foreign
 from tests.support.waiting import until
 
 OTHER = "!other:hs"
@@ -344,7 +345,11 @@ async def test_a_room_that_does_not_show_itself_is_one_that_the_bot_is_not_in(
 
 
 @pytest.mark.parametrize(
-    "failure", [cut, error(503), error(500), error(429, "M_LIMIT_EXCEEDED", retry_after_ms=20)]
+    "failure",
+    [
+        *(cut, error(503), error(500), error(429, "M_LIMIT_EXCEEDED", retry_after_ms=20)),
+        *(foreign(404), foreign(403)),
+    ],
 )
 async def test_facts_that_cannot_be_read_now_are_read_later(
     sqlite_url: str, homeserver: FakeHomeserver, failure: Any
@@ -353,7 +358,21 @@ async def test_facts_that_cannot_be_read_now_are_read_later(
         homeserver.misbehave(failure, "state", times=3)
         await one.take(event(), event())
         await one.idle()
-        assert len(one.app.handled) == 2
+        assert [facts.membership for facts in one.app.facts.values()] == ["join", "join"]
+
+
+async def test_facts_follow_the_events_though_the_clock_was_set_back(
+    sqlite_url: str, homeserver: FakeHomeserver
+) -> None:
+    ahead = [3_600_000]
+    levels = event(type="m.room.power_levels", state_key="", content={"users": {"@alice:hs": 50}})
+    async with service(sqlite_url, homeserver, clock=lambda: wall_clock() + ahead[0]) as one:
+        await one.take(event())
+        await one.idle()
+        ahead[0] = 0
+        await one.take(levels, last := event(), txn_id="2")
+        await one.idle()
+        assert one.app.facts[last["event_id"]].power_of("@alice:hs") == 50
 
 
 async def test_an_event_arriving_while_facts_are_read_is_not_lost_from_them(

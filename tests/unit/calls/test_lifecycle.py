@@ -63,6 +63,13 @@ def test_the_first_person_makes_the_call_active() -> None:
     assert (call.state, call.first_join_ts) == (CallState.ACTIVE, T0 + 5)
 
 
+def test_nobody_was_in_before_the_meeting_was_whatever_the_clock_of_the_sfu_says() -> None:
+    early = saw(seen("a", T0 - 60_000))
+    assert look(a_call(), early, T0 + 10).first_join_ts == T0
+    adopted = look(a_call(adopted=True), early, T0 + 10)
+    assert adopted.first_join_ts == T0 - 60_000, "they were there before us"
+
+
 def test_a_listener_alone_does_not_start_a_call() -> None:
     assert (
         look(

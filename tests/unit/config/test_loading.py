@@ -146,7 +146,7 @@ def test_a_secret_may_stand_in_a_file_of_its_own(load: Load, tmp_path: Path) -> 
     settings = load({}, {"PASSERELLE_SFU__SECRET_FILE": str(tmp_path / "secret")})
     assert settings.sfu is not None
     assert settings.sfu.secret.get_secret_value() == f"{SECRET}-file"
-    (tmp_path / "token").write_text("abc", encoding="utf-8")
+    (tmp_path / "token").write_text("abc", encoding="utf-8-sig")  # as some editors save it
     settings = load({"appservice.as_token_file": "token", "appservice.hs_token": "def"})
     assert settings.appservice.as_token is not None
     assert settings.appservice.as_token.get_secret_value() == "abc"

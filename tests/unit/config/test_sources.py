@@ -37,7 +37,13 @@ def test_a_slip_in_the_yaml_is_told_with_its_place(
     assert wrong in found.wrong
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"- a\n", b"just text\n", b"a: \x01\n"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"\xff\xfe\x00", b"- a\n", b"just text\n", b"a: \x01\n"),
+        *(b"a: " + b"9" * 5000, b"a: " + b"[" * 5000 + b"]" * 5000),
+    ],
+)
 def test_a_file_that_is_no_settings_file_is_told_as_such(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "p.yaml"
     assert problem(path, content).key == str(path)
