@@ -42,8 +42,12 @@ class MatrixError(Exception):
 
     @property
     def is_outage(self) -> bool:
-        """Whether this says that the homeserver as a whole is away (a proxy in front of it answers)."""
-        return self.status in (502, 503, 504) or self.is_foreign
+        """Whether this says that the homeserver as a whole is away (a proxy in front of it answers).
+
+        What the homeserver itself calls a 502 is about one request: Synapse's "Failed to make_join via any
+        server" means a server that it asked.
+        """
+        return (self.status in (502, 503, 504) and not self.errcode) or self.is_foreign
 
 
 class HomeserverUnreachable(Exception):

@@ -6,6 +6,7 @@ either side repeats the same request, which the homeserver answers with the even
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -47,6 +48,11 @@ _LONGEST_OUTAGE_WAIT_MS = 8_000
 _REFUSAL_ATTEMPTS = 3
 _FOREIGN_ATTEMPTS = 30
 """How often a write is tried, over four minutes, that never reaches a homeserver which answers others."""
+
+_JOIN_ATTEMPTS = 100
+"""How often a room is tried whose servers do not answer, over an hour and a half: they may be gone for good,
+and whoever invited us can do so again."""
+_FAR_JOIN_WAIT_MS = 500
 
 
 class Refusals(Protocol):
@@ -96,6 +102,7 @@ class Sender(RoomWork):
         self._refusals = refusals
         self._clock = clock
         self._limits = limits or SenderLimits()
+        self._far_joins = asyncio.Semaphore(max(1, self._limits.rooms_at_once // 4))
         super().__init__(
             ownership,
             gate,
@@ -171,9 +178,24 @@ class Sender(RoomWork):
     async def _send(self, row: Row[Any]) -> int | None:
         """Try one row. Answers how long the room has to wait, milliseconds, or None to go on."""
         operation = operations.decode(row.operation, row.body)
+        if isinstance(operation, Join) and self._is_far(operation):
+            if self._far_joins.locked():
+                return _FAR_JOIN_WAIT_MS
+            async with self._far_joins:
+                return await self._try(row, operation)
+        return await self._try(row, operation)
+
+    def _is_far(self, join: Join) -> bool:
+        """Whether the homeserver may have to ask others, which may never answer."""
+        return any(server != self._actors.namespace.server_name for server in join.via)
+
+    async def _try(self, row: Row[Any], operation: Operation) -> int | None:
         try:
             event_id = await self._execute(row, operation)
         except HomeserverUnreachable as error:
+            if isinstance(operation, Join):
+                # The servers of that room, in all likelihood. If it is ours, other writes tell.
+                return await self._failed(row, operation, MatrixError(504, "M_UNKNOWN", str(error)))
             self._gate.close(str(error))
             return await self._hold(row, self._growing(row, _LONGEST_OUTAGE_WAIT_MS), str(error))
         except MatrixError as error:
@@ -193,7 +215,7 @@ class Sender(RoomWork):
             return await self._hold(row, self._growing(row, _LONGEST_OUTAGE_WAIT_MS), str(error))
         if error.is_rate_limit:
             return await self._hold(row, error.retry_after_ms or self._growing(row), str(error), "limited")
-        if error.can_heal:
+        if error.can_heal and not (isinstance(operation, Join) and row.attempts >= _JOIN_ATTEMPTS):
             return await self._hold(row, self._growing(row), str(error))
         return await self._refuse(row, operation, error)
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import asyncpg
 
 from bridge.demo.matrix_user import MatrixUser
 from bridge.demo.peers.livekit import LiveKit
@@ -72,6 +75,11 @@ async def test_while_the_database_is_away_the_bridge_says_so_and_then_everything
         await asyncio.sleep(extent.outage_s)
         await postgres.start()
         await health_becomes(bridge, 200, database="ok", homeserver="ok", sfu="ok")
+        await scene.let_happen()
+        async with read_only(url):
+            # As after a failover to what is a standby still.
+            await health_becomes(bridge, 503, database="refuses", homeserver="ok", sfu="ok")
+        await health_becomes(bridge, 200, database="ok", homeserver="ok", sfu="ok")
         await scene.hush()
         await scene.settle(RECOVERED_S)
         await scene.cards_come_right()
@@ -122,6 +130,21 @@ async def test_while_the_sfu_is_away_the_card_says_so_and_then_all_calls_go_on(
         await Visitor.by_link(opened.url, "Émile")
     assert busy.cards[0].states() == ["open", "active"]
     assert [s for s in quiet.said() if "ne répond pas" in s] == quiet.said()[1:2], "said once"
+
+
+@asynccontextmanager
+async def read_only(url: str) -> AsyncIterator[None]:
+    """Who connects to a database meanwhile can only read, for as long as the connection lasts."""
+    admin = await asyncpg.connect(url.replace("+asyncpg", ""))
+    name = await admin.fetchval("SELECT current_database()")
+    await admin.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    await admin.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    yield
+    await admin.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+    await admin.close()
 
 
 def _is_stale(card: Card) -> bool:

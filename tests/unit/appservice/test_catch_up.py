@@ -8,7 +8,7 @@ import pytest
 from appservice import catch_up as module
 from appservice.clock import wall_clock
 from tests.support.application import BOT, ROOM, Service, event, membership, service
-from tests.support.fake_homeserver import FakeHomeserver, Hold, Rule, cut, error
+from tests.support.fake_homeserver import FakeHomeserver, Hold, Rule, cut, error, foreign
 from tests.support.waiting import until
 
 MINUTE_MS = 60_000
@@ -187,7 +187,7 @@ async def test_a_homeserver_that_goes_away_while_it_is_read_is_read_when_it_is_b
         await joined(one, homeserver)
         homeserver.timelines[ROOM] = [lost := written()]
         homeserver.misbehave(cut, "messages", times=1)
-        homeserver.misbehave(error(502), "messages", times=1)
+        homeserver.misbehave(foreign(502), "messages", times=1)
         await outage(one, homeserver)
         assert one.app.handled[1:] == [lost["event_id"]]
         assert homeserver.count("messages") == 3

@@ -80,6 +80,7 @@ async def test_a_rate_limit_says_how_long_to_wait(
         (403, '{"errcode":"M_FORBIDDEN","error":"no"}', "M_FORBIDDEN", False, False),
         (413, "<html>too large</html>", "", False, False),
         (500, "{}", "", True, False),
+        (502, '{"errcode":"M_UNKNOWN","error":"Failed to make_join"}', "M_UNKNOWN", True, False),
         (502, "<html>bad gateway</html>", "", True, True),
         (504, "", "", True, True),
         (200, "<html>please log in</html>", "", True, True),

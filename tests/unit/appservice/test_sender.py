@@ -183,7 +183,7 @@ async def test_an_outage_closes_the_gate_once_and_everything_leaves_in_order_aft
         assert homeserver.count("ping") >= 2, "the homeserver was not asked to send again"
 
 
-@pytest.mark.parametrize("failure", [error(502), error(503), cut], ids=["502", "503", "cut"])
+@pytest.mark.parametrize("failure", [foreign(502), foreign(404), error(502), cut])
 async def test_one_request_that_never_works_backs_off_and_holds_its_room_only(
     sqlite_url: str, homeserver: FakeHomeserver, failure: Any
 ) -> None:
@@ -197,6 +197,49 @@ async def test_one_request_that_never_works_backs_off_and_holds_its_room_only(
         await until(lambda: homeserver.count("send", ROOM) >= 3)
         [row] = await one.rows(tables.outbox, tables.outbox.c.room_id == ROOM)
         assert row.attempts >= 2
+
+
+async def test_a_room_whose_servers_do_not_answer_costs_the_others_nothing_and_is_given_up_one_day(
+    sqlite_url: str, homeserver: FakeHomeserver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "_JOIN_ATTEMPTS", 2)
+    homeserver.misbehave(error(502, "M_UNKNOWN"), "join")
+    async with service(sqlite_url, homeserver) as one:
+        asked = homeserver.count("whoami")
+        await one.write(Join(("gone.example",)), room_id=OTHER)
+        await one.idle()
+        assert homeserver.count("join") == 3
+        assert [operation for operation, _, _ in one.app.refused] == [Join(("gone.example",))]
+        assert homeserver.count("whoami") == asked, "nobody doubted the homeserver"
+
+
+async def test_rooms_whose_servers_keep_silent_do_not_keep_the_others_waiting(
+    sqlite_url: str, homeserver: FakeHomeserver
+) -> None:
+    silent = Hold()
+    homeserver.misbehave(silent, "join")
+    async with service(sqlite_url, homeserver, sender=SenderLimits(rooms_at_once=4)) as one:
+        for number in range(8):
+            await one.write(Join(("silent.example",)), room_id=f"!silent{number}:silent.example")
+        await silent.holds.wait()
+        await write_all(one, "a")
+        await until(lambda: homeserver.texts(ROOM) == ["a"])
+        assert homeserver.count("join") == 1
+        homeserver.rules.clear()
+        await one.write(Join(("hs",)), room_id="!near:hs")
+        await until(lambda: homeserver.count("join", "!near:hs") == 1)
+        silent.release.set()
+
+
+async def test_a_join_that_nobody_answers_says_nothing_of_the_homeserver(
+    sqlite_url: str, homeserver: FakeHomeserver
+) -> None:
+    homeserver.misbehave(cut, "join", times=1)
+    async with service(sqlite_url, homeserver) as one:
+        asked = homeserver.count("whoami")
+        await one.write(Join(("far.example",)), room_id=OTHER)
+        await one.idle()
+        assert (homeserver.count("join"), homeserver.count("whoami")) == (2, asked)
 
 
 async def test_a_server_error_backs_off_with_growing_waits(
